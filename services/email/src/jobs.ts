@@ -1,0 +1,54 @@
+/**
+ * The contracts of the email service, and nothing else: producers import only this file (`@jobrail/email/jobs`), so
+ * neither nodemailer nor the templates come along.
+ */
+import { defineJob, defineQueue } from 'jobrail';
+import { z } from 'zod';
+
+/** Where mails wait to be sent. Lanes 0 (bulk, the default) to 2 (somebody is waiting); see {@link priorityOf}. */
+export const emailQueue = defineQueue('email', { priorities: 3 });
+
+/**
+ * The templates and what each asks for in `data`. All are required; one that is missing makes the mail a dead letter,
+ * because a mail with a hole in it is worse than none.
+ *
+ * | template | data |
+ * |---|---|
+ * | `welcome` | `name`, `loginUrl` |
+ * | `reset` | `name`, `resetUrl`, `expiresIn` (words: "30 minutes") |
+ * | `report-ready` | `name`, `title`, `format` (pdf, xlsx, csv), `rows` (number), `url` (or null when attached) |
+ */
+export const EmailTemplate = z.enum(['welcome', 'reset', 'report-ready']);
+export type EmailTemplate = z.infer<typeof EmailTemplate>;
+
+/** A file of the storage to attach: by key, so that no file travels through the broker. */
+export const Attachment = z.object({
+  key: z.string().min(1).max(1_024),
+  /** What the recipient sees. The content type follows its ending. */
+  filename: z
+    .string()
+    .min(1)
+    .max(200)
+    .regex(/^[^\p{Cc}/\\]+$/u, 'a plain file name: no path separator, no control character'),
+});
+
+/** Sends one mail. Repeating it is recognisable: the Message-ID is derived from the job's id. */
+export const SendEmail = defineJob('email.send', {
+  queue: emailQueue,
+  payload: z.object({
+    to: z.email().max(254),
+    template: EmailTemplate,
+    data: z.record(z.string(), z.unknown()),
+    attachments: z.array(Attachment).max(10).optional(),
+  }),
+});
+
+const priorities: Record<EmailTemplate, number> = { welcome: 0, 'report-ready': 1, reset: 2 };
+
+/**
+ * The lane a template belongs on: `client.enqueue(SendEmail, mail, { priority: priorityOf(mail.template) })`.
+ * A password reset (2) overtakes every backlog, a report that somebody asked for (1) overtakes newsletters (0).
+ */
+export function priorityOf(template: EmailTemplate): number {
+  return priorities[template];
+}
