@@ -9,14 +9,14 @@ import { z } from 'zod';
 export const emailQueue = defineQueue('email', { priorities: 3 });
 
 /**
- * The templates and what each asks for in `data`. All are required; one that is missing makes the mail a dead letter,
- * because a mail with a hole in it is worse than none.
+ * The templates and what each asks for in `data`. A required value that is missing makes the mail a dead letter: a
+ * mail with a hole in it is worse than none. Each `…Url` must be http or https.
  *
- * | template | data |
- * |---|---|
- * | `welcome` | `name`, `loginUrl` |
- * | `reset` | `name`, `resetUrl`, `expiresIn` (words: "30 minutes") |
- * | `report-ready` | `name`, `title`, `format` (pdf, xlsx, csv), `rows` (number), `url` (or null when attached) |
+ * | template | required | optional |
+ * |---|---|---|
+ * | `welcome` | `name`, `loginUrl` | |
+ * | `reset` | `name`, `resetUrl`, `expiresIn` (in words: "30 minutes") | |
+ * | `report-ready` | `title`, `format` (pdf, xlsx, csv) | `name`, `rows` (a number), `reportUrl` |
  */
 export const EmailTemplate = z.enum(['welcome', 'reset', 'report-ready']);
 export type EmailTemplate = z.infer<typeof EmailTemplate>;
