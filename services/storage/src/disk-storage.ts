@@ -44,11 +44,7 @@ export class DiskStorage extends Storage {
       incoming = join(incomingPath, randomUUID());
       await pipeline(source.chunks(), createWriteStream(incoming, { flags: 'wx', flush: true }));
       // Folders are made only now, so that a source that fails leaves not even those.
-      const segments = key.split('/');
-      const name = segments.pop()!;
-      const folder = await makeFolder(root, segments, key);
-      await rename(incoming, join(folder, name));
-      await flushFolder(folder);
+      await place(incoming, root, key);
       return { key, bytes: source.bytes };
     } catch (error) {
       source.destroy();
@@ -148,6 +144,27 @@ async function makeFolder(root: string, segments: string[], key: string): Promis
   return folder;
 }
 
+/** Moves a finished file to its key, in one step that replaces what was there. */
+async function place(incoming: string, root: string, key: string): Promise<void> {
+  const segments = key.split('/');
+  const name = segments.pop()!;
+  try {
+    const folder = await makeFolder(root, segments, key);
+    await rename(incoming, join(folder, name));
+    await flushFolder(folder);
+  } catch (error) {
+    if (!['EISDIR', 'ENOTDIR', 'ENOTEMPTY', 'EEXIST'].includes(codeOf(error) ?? '')) throw error;
+    throw new StorageError(
+      'STORAGE_KEY_CONFLICT',
+      `Key "${key}" is a folder of other keys, or lies below a file.`,
+      {
+        mend: 'Use a key of which no other key is the beginning.',
+        cause: error,
+      },
+    );
+  }
+}
+
 function refuseOutside(root: string, path: string, key: string): void {
   const inside = root.endsWith(sep) ? root : root + sep;
   if (path === root || path.startsWith(inside)) return;
@@ -165,17 +182,6 @@ async function flushFolder(folder: string): Promise<void> {
 
 function asStorageError(error: unknown, action: 'read' | 'write' | 'delete', key: string): StorageError {
   if (error instanceof StorageError) return error;
-  const code = codeOf(error);
-  if (action === 'write' && ['EISDIR', 'ENOTDIR', 'ENOTEMPTY', 'EEXIST'].includes(code ?? '')) {
-    return new StorageError(
-      'STORAGE_KEY_CONFLICT',
-      `Key "${key}" is a folder of other keys, or lies below a file.`,
-      {
-        mend: 'Use a key of which no other key is the beginning.',
-        cause: error,
-      },
-    );
-  }
   const said = error instanceof Error ? error.message : String(error);
   return new StorageError(
     'STORAGE_UNAVAILABLE',
