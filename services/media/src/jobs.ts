@@ -39,6 +39,7 @@ export const ImageVariant = z.object({
   /** 1–100. Default: webp 80, avif 50, jpeg 80, which look about alike. */
   quality: z.int().min(1).max(100).optional(),
 });
+export type ImageVariant = z.output<typeof ImageVariant>;
 
 /** Makes several sizes and formats of one image. Writes `${outputPrefix}/${variantFile(variant)}`, each atomically. */
 export const ResizeImage = defineJob('media.resize', {
@@ -83,6 +84,6 @@ export const Transcode = defineJob('media.transcode', {
 });
 
 /** The file name of a variant within `outputPrefix`. */
-export function variantFile(variant: Pick<z.infer<typeof ImageVariant>, 'name' | 'format'>): string {
+export function variantFile(variant: Pick<ImageVariant, 'name' | 'format'>): string {
   return `${variant.name}.${variant.format === 'jpeg' ? 'jpg' : variant.format}`;
 }
