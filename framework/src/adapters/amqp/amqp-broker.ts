@@ -1,0 +1,161 @@
+import type { ChannelModel, GetMessage } from 'amqplib';
+import { type Clock, systemClock } from '../../base/clock.js';
+import { type Duration, durationMs } from '../../base/duration.js';
+import type { MessageProperties, OutgoingMessage } from '../../model/message.js';
+import { mergeTopologies, type Topology } from '../../model/topology.js';
+import type {
+  Broker,
+  BrokerInfo,
+  ConsumeOptions,
+  Delivery,
+  QueueDepth,
+  Subscription,
+} from '../../ports/broker.js';
+import { AmqpConnection } from './connection.js';
+import { AmqpPublisher } from './publisher.js';
+import { AmqpSubscription } from './subscription.js';
+import { declareTopology, openChannel, removeTopology } from './topology.js';
+import { brokerUrls } from './url.js';
+
+export interface AmqpBrokerOptions {
+  /** One URL, several, or a comma-separated list; tried in turn. */
+  url: string | readonly string[];
+  /** Shown by the broker's management pages. Default `jobrail`. */
+  name?: string;
+  /** How long `connect` waits for the first connection. Default 10 s. */
+  connectTimeout?: Duration;
+  /** How long `publish` waits for a confirm before it rejects. Default 10 s. */
+  publishTimeout?: Duration;
+  /** Published and not yet confirmed messages. Default 1,000. */
+  window?: number;
+  clock?: Clock;
+}
+
+const handshakeMs = 5_000;
+const heartbeatS = 10;
+const mostWaiting = 50_000;
+
+/**
+ * RabbitMQ 3.10 to 4.3 by amqplib. Publishing and consuming have a connection each, because a broker in a resource
+ * alarm stops reading from publishers, and acks must not stand behind that.
+ */
+export class AmqpBroker implements Broker {
+  readonly #publishing: AmqpConnection;
+  readonly #consuming: AmqpConnection;
+  readonly #publisher: AmqpPublisher;
+  readonly #subscriptions = new Set<AmqpSubscription>();
+  readonly #clock: Clock;
+  readonly #connectTimeoutMs: number;
+  #declared: Topology = { exchanges: [], queues: [], bindings: [] };
+
+  /** @throws OptionError for a URL or duration that is none. Connects only in `connect`. */
+  constructor(options: AmqpBrokerOptions) {
+    const { name = 'jobrail', clock = systemClock } = options;
+    this.#clock = clock;
+    this.#connectTimeoutMs = durationMs(options.connectTimeout ?? '10s', 'connectTimeout');
+    const connection = { urls: brokerUrls(options.url), clock, handshakeMs, heartbeatS };
+    this.#publishing = new AmqpConnection({ ...connection, name: `${name} publishing` });
+    this.#consuming = new AmqpConnection({ ...connection, name: `${name} consuming` });
+    this.#publisher = new AmqpPublisher(this.#publishing, {
+      clock,
+      window: options.window ?? 1_000,
+      mostWaiting,
+      timeoutMs: durationMs(options.publishTimeout ?? '10s', 'publishTimeout'),
+    });
+  }
+
+  get info(): BrokerInfo | undefined {
+    return this.#publishing.info;
+  }
+
+  get connected(): boolean {
+    return this.#publishing.model !== undefined;
+  }
+
+  async connect(): Promise<void> {
+    await this.#publishing.open(this.#connectTimeoutMs);
+  }
+
+  async declare(topology: Topology): Promise<void> {
+    await declareTopology(await this.#control(), topology);
+    this.#declared = mergeTopologies(this.#declared, topology);
+  }
+
+  async remove(topology: Topology): Promise<void> {
+    await removeTopology(await this.#control(), topology);
+  }
+
+  publish(message: OutgoingMessage): Promise<void> {
+    return this.#publisher.publish(message);
+  }
+
+  async consume(options: ConsumeOptions): Promise<Subscription> {
+    await this.#consuming.open(this.#connectTimeoutMs);
+    const subscription = new AmqpSubscription(this.#consuming, options, this.#clock, () =>
+      this.declare(this.#declared),
+    );
+    this.#subscriptions.add(subscription);
+    await subscription.start();
+    return subscription;
+  }
+
+  async get(queue: string): Promise<Delivery | undefined> {
+    const channel = await openChannel(await this.#control());
+    const message = await channel.get(queue);
+    if (message === false) {
+      await channel.close();
+      return undefined;
+    }
+    const settle = (frame: () => void) => {
+      frame();
+      void channel.close().catch(() => undefined);
+    };
+    return pulled(queue, message, {
+      ack: () => settle(() => channel.ack(message)),
+      requeue: () => settle(() => channel.nack(message, false, true)),
+      reject: () => settle(() => channel.nack(message, false, false)),
+    });
+  }
+
+  async depth(queue: string): Promise<QueueDepth | undefined> {
+    const channel = await openChannel(await this.#control());
+    try {
+      const { messageCount, consumerCount } = await channel.checkQueue(queue);
+      await channel.close();
+      return { messages: messageCount, consumers: consumerCount };
+    } catch (error) {
+      if ((error as { code?: number }).code === 404) return undefined;
+      throw error;
+    }
+  }
+
+  async close(): Promise<void> {
+    await Promise.all([...this.#subscriptions].map((subscription) => subscription.close()));
+    await this.#publisher.close();
+    await Promise.all([this.#publishing.close(), this.#consuming.close()]);
+  }
+
+  /** The connection for requests that are neither jobs nor deliveries. */
+  #control(): Promise<ChannelModel> {
+    return this.#publishing.open(this.#connectTimeoutMs);
+  }
+}
+
+function pulled(
+  queue: string,
+  message: GetMessage,
+  settle: Pick<Delivery, 'ack' | 'requeue' | 'reject'>,
+): Delivery {
+  const { exchange, routingKey, redelivered } = message.fields;
+  const properties = message.properties as MessageProperties;
+  return {
+    queue,
+    exchange,
+    routingKey,
+    redelivered,
+    body: message.content,
+    properties,
+    stale: false,
+    ...settle,
+  };
+}

@@ -1,0 +1,231 @@
+import type { Channel, ChannelModel, ConsumeMessage } from 'amqplib';
+import { type Clock, pause } from '../../base/clock.js';
+import { toError } from '../../base/errors.js';
+import type { MessageProperties } from '../../model/message.js';
+import type { ConsumeOptions, Delivery, Subscription } from '../../ports/broker.js';
+import { AckLedger } from './ack-ledger.js';
+import type { AmqpConnection } from './connection.js';
+
+const firstBackoffMs = 50;
+const longestBackoffMs = 1_000;
+
+/**
+ * Consumers of some queues on one channel, restored after any failure.
+ *
+ * Each channel is a generation with a ledger of its own; a delivery keeps the ledger it came with, so its ack goes to
+ * the very channel that brought it or nowhere. When the channel or one of its consumers is lost (connection, ack
+ * timeout, queue deleted, failover), the generation is abandoned and a new channel registers all consumers again;
+ * if a queue is missing, the topology is declared first.
+ */
+export class AmqpSubscription implements Subscription {
+  #generation: Generation | undefined;
+  #paused = false;
+  #stopped = false;
+  #restoring: Promise<void> | undefined;
+  readonly #stopping = new AbortController();
+  readonly #stopListening: () => void;
+
+  constructor(
+    private readonly connection: AmqpConnection,
+    private readonly options: ConsumeOptions,
+    private readonly clock: Clock,
+    private readonly redeclare: () => Promise<void>,
+  ) {
+    this.#stopListening = connection.onUp(() => void this.#restore().catch(() => undefined));
+  }
+
+  get ready(): boolean {
+    return this.#generation !== undefined && !this.#paused;
+  }
+
+  /** Resolves when all consumers are registered; rejects with what prevents it the first time. */
+  async start(): Promise<void> {
+    await this.#restore(true);
+  }
+
+  async pause(): Promise<void> {
+    this.#paused = true;
+    await this.#restoring?.catch(() => undefined);
+    await this.#generation?.cancel();
+  }
+
+  async resume(): Promise<void> {
+    this.#paused = false;
+    await this.#restoring?.catch(() => undefined);
+    await this.#generation?.consume();
+  }
+
+  async close(): Promise<void> {
+    this.#stopped = true;
+    this.#stopping.abort();
+    this.#stopListening();
+    await this.#restoring?.catch(() => undefined);
+    const generation = this.#generation;
+    this.#generation = undefined;
+    await generation?.close();
+  }
+
+  #restore(once = false): Promise<void> {
+    this.#restoring ??= this.#open(once).finally(() => (this.#restoring = undefined));
+    return this.#restoring;
+  }
+
+  async #open(once: boolean): Promise<void> {
+    for (let failures = 0; !this.#stopped && !this.#generation; failures++) {
+      const { model } = this.connection;
+      if (!model) return; // the next connection calls again
+      try {
+        const generation = await Generation.open(model, this.options, this.clock, (error) =>
+          this.#lost(error),
+        );
+        if (!this.#paused) await generation.consume();
+        if (generation.lost) continue;
+        this.#generation = generation;
+        this.options.onReady?.();
+      } catch (error) {
+        if (once) throw error;
+        if (/NOT[_-]FOUND/.test(toError(error).message)) await this.redeclare().catch(() => undefined);
+        const bound = Math.min(longestBackoffMs, firstBackoffMs * 2 ** failures);
+        await pause(this.clock, bound * (0.5 + Math.random() / 2), this.#stopping.signal);
+      }
+    }
+  }
+
+  #lost(error: Error): void {
+    const wasReady = this.#generation !== undefined;
+    this.#generation = undefined;
+    if (this.#stopped) return;
+    if (wasReady) this.options.onInterrupted?.(error);
+    void this.#restore().catch(() => undefined);
+  }
+}
+
+/** One channel, from its opening to its end. */
+class Generation {
+  readonly ledger: AckLedger;
+  lost = false;
+  #consumerTags: string[] = [];
+  #closing = false;
+
+  static async open(
+    model: ChannelModel,
+    options: ConsumeOptions,
+    clock: Clock,
+    onLost: (error: Error) => void,
+  ): Promise<Generation> {
+    return new Generation(await model.createChannel(), options, clock, onLost);
+  }
+
+  private constructor(
+    private readonly channel: Channel,
+    private readonly options: ConsumeOptions,
+    clock: Clock,
+    private readonly onLost: (error: Error) => void,
+  ) {
+    let reason = new Error('the channel was closed');
+    this.ledger = new AckLedger(
+      {
+        ack: (tag, multiple) =>
+          this.#send(() => channel.ack({ fields: { deliveryTag: tag } } as never, multiple)),
+        nack: (tag, requeue) =>
+          this.#send(() => channel.nack({ fields: { deliveryTag: tag } } as never, false, requeue)),
+      },
+      clock,
+    );
+    channel.on('error', (error: Error) => (reason = error));
+    channel.once('close', () => this.#abandon(reason));
+  }
+
+  async consume(): Promise<void> {
+    for (const { name, prefetch } of this.options.queues) {
+      await this.channel.prefetch(prefetch);
+      const { consumerTag } = await this.channel.consume(name, (message) => this.#delivered(name, message));
+      this.#consumerTags.push(consumerTag);
+    }
+  }
+
+  async cancel(): Promise<void> {
+    const tags = this.#consumerTags;
+    this.#consumerTags = [];
+    await Promise.all(tags.map((tag) => this.channel.cancel(tag))).catch(() => undefined);
+  }
+
+  /** The channel is closed before anything else: closing the connection behind an ack loses the ack. */
+  async close(): Promise<void> {
+    this.#closing = true;
+    this.ledger.close();
+    await this.channel.close().catch(() => undefined);
+  }
+
+  #delivered(queue: string, message: ConsumeMessage | null): void {
+    if (message === null) {
+      this.#cancelledByBroker(queue);
+      return;
+    }
+    this.ledger.delivered(message.fields.deliveryTag);
+    this.options.onDelivery(new AmqpDelivery(queue, message, this.ledger));
+  }
+
+  /** The broker ended one consumer: the queue is gone or moved, or an ack took too long. All start again, on a channel. */
+  #cancelledByBroker(queue: string): void {
+    this.ledger.flush();
+    this.#abandon(new Error(`the broker cancelled the consumer of queue "${queue}"`));
+    void this.channel.close().catch(() => undefined);
+  }
+
+  #abandon(reason: Error): void {
+    if (this.lost || this.#closing) return;
+    this.lost = true;
+    this.ledger.abandon();
+    this.onLost(reason);
+  }
+
+  /** A channel that is closing throws; what could not be sent is void anyway, because the broker requeues it. */
+  #send(frame: () => void): void {
+    try {
+      frame();
+    } catch {
+      this.ledger.abandon();
+    }
+  }
+}
+
+class AmqpDelivery implements Delivery {
+  readonly #ledger: AckLedger;
+  readonly #tag: number;
+  readonly exchange: string;
+  readonly routingKey: string;
+  readonly redelivered: boolean;
+  readonly body: Buffer;
+  readonly properties: MessageProperties;
+
+  constructor(
+    readonly queue: string,
+    { fields, properties, content }: ConsumeMessage,
+    ledger: AckLedger,
+  ) {
+    this.#ledger = ledger;
+    this.#tag = fields.deliveryTag;
+    this.exchange = fields.exchange;
+    this.routingKey = fields.routingKey;
+    this.redelivered = fields.redelivered;
+    this.body = content;
+    this.properties = properties as MessageProperties;
+  }
+
+  get stale(): boolean {
+    return this.#ledger.closed;
+  }
+
+  ack(): void {
+    this.#ledger.ack(this.#tag);
+  }
+
+  requeue(): void {
+    this.#ledger.nack(this.#tag, true);
+  }
+
+  reject(): void {
+    this.#ledger.nack(this.#tag, false);
+  }
+}

@@ -1,0 +1,79 @@
+import type { Channel, ChannelModel } from 'amqplib';
+import { toError, TopologyError } from '../../base/errors.js';
+import type { QueuePlan, Topology } from '../../model/topology.js';
+
+/**
+ * Declares what a plan has, in order: exchanges, queues, bindings. The requests of each kind are sent together.
+ * @throws TopologyError (`JR_TOPOLOGY_CONFLICT`) when something exists with other arguments.
+ */
+export async function declareTopology(model: ChannelModel, topology: Topology): Promise<void> {
+  const channel = await openChannel(model);
+  try {
+    await Promise.all(
+      topology.exchanges.map(({ name, type, alternate }) =>
+        channel.assertExchange(name, type, {
+          durable: true,
+          ...(alternate && { alternateExchange: alternate }),
+        }),
+      ),
+    );
+    await Promise.all(
+      topology.queues.map((queue) =>
+        channel.assertQueue(queue.name, { durable: true, arguments: queue.arguments }),
+      ),
+    );
+    await Promise.all(
+      topology.bindings.map(({ source, routingKey, queue, exchange }) =>
+        queue === undefined
+          ? channel.bindExchange(exchange!, source, routingKey)
+          : channel.bindQueue(queue, source, routingKey),
+      ),
+    );
+  } catch (error) {
+    throw asConflict(error, topology);
+  }
+  await channel.close();
+}
+
+/** Deletes the queues, then the exchanges, of a plan. */
+export async function removeTopology(model: ChannelModel, topology: Topology): Promise<void> {
+  const channel = await openChannel(model);
+  await Promise.all(topology.queues.map(({ name }) => channel.deleteQueue(name)));
+  await Promise.all(topology.exchanges.map(({ name }) => channel.deleteExchange(name)));
+  await channel.close();
+}
+
+/** A channel whose errors reach the caller by the rejected request alone. */
+export async function openChannel(model: ChannelModel): Promise<Channel> {
+  const channel = await model.createChannel();
+  channel.on('error', () => undefined);
+  return channel;
+}
+
+/** `inequivalent arg 'x-message-ttl' for queue 'q' in vhost '/': received '2' but current is '1'` */
+const inequivalent =
+  /inequivalent arg '([^']+)' for (queue|exchange) '([^']+)' in vhost '[^']*': received (.+?) but current is (.+?)"?$/;
+
+function asConflict(error: unknown, topology: Topology): Error {
+  const { message } = toError(error);
+  const missing = /NOT[_-]FOUND - no exchange '([^']+)'/.exec(message)?.[1];
+  if (missing !== undefined) {
+    return new TopologyError('JR_TOPOLOGY_MISSING', `Exchange "${missing}" does not exist.`, {
+      mend: 'It belongs to another system: have it declared there first, or check its name in "bindings".',
+      cause: error,
+    });
+  }
+  const [, argument, kind, name, asked, current] = inequivalent.exec(message) ?? [];
+  if (name === undefined) return toError(error);
+  const plan = topology.queues.find((queue: QueuePlan) => queue.name === name);
+  return new TopologyError(
+    'JR_TOPOLOGY_CONFLICT',
+    `${kind} "${name}" exists with another ${argument}: the code asks for ${asked}, the broker has ${current}.`,
+    {
+      mend: plan
+        ? 'Change defineQueue() to what exists, or empty and delete the queue and start again.'
+        : 'Delete the exchange, or use another prefix.',
+      cause: error,
+    },
+  );
+}

@@ -1,0 +1,181 @@
+import { AmqpBroker } from './adapters/amqp/amqp-broker.js';
+import { type Clock, systemClock } from './base/clock.js';
+import type { Duration } from './base/duration.js';
+import { JobrailError, toError } from './base/errors.js';
+import { refuseUnknownOptions, wholeNumber } from './base/options.js';
+import { traceFilter } from './filters/trace.js';
+import type { Contract, InputOf } from './model/contract.js';
+import type { EnqueueOptions, EnqueuedJob } from './model/enqueue-options.js';
+import type { Filter, Sending } from './model/filter.js';
+import { defaultPrefix } from './model/topology.js';
+import type { Broker } from './ports/broker.js';
+import { JobPublisher } from './runtime/job-publisher.js';
+
+export interface JobClientOptions {
+  /** Broker URL, several, or a comma-separated list. Default: AMQP_URL, else amqp://127.0.0.1. */
+  url?: string | readonly string[];
+  /** Begins the names of all exchanges and queues. Default: JOBRAIL_PREFIX, else `jobrail`. */
+  prefix?: string;
+  /** Name of the sending service, on every job. Default `client`. */
+  name?: string;
+  /** How long the first connection may take. Default 10 s. */
+  connectTimeout?: Duration;
+  /** How long a confirm may take before `enqueue` rejects. Default 10 s. */
+  publishTimeout?: Duration;
+  /** A larger payload is refused. Default 1 MiB, at most 15 MiB. */
+  maxPayloadBytes?: number;
+  /** A broker to use instead of `url`; it is not closed with the client. */
+  broker?: Broker;
+  clock?: Clock;
+}
+
+const knownOptions = [
+  'url',
+  'prefix',
+  'name',
+  'connectTimeout',
+  'publishTimeout',
+  'maxPayloadBytes',
+  'broker',
+  'clock',
+];
+
+const mib = 1024 * 1024;
+const manyAtOnce = 1_000;
+
+/** Which jobs of an `enqueueMany` were accepted. */
+export class BatchError extends JobrailError {
+  constructor(
+    /** For each payload, in order: the id, and the error if the job was not accepted. */
+    readonly results: readonly { id: string; error?: Error }[],
+  ) {
+    const failed = results.filter(({ error }) => error);
+    super(
+      'JR_BATCH_INCOMPLETE',
+      `${failed.length} of ${results.length} jobs were not accepted: ${failed[0]?.error?.message}`,
+      {
+        mend: 'The field "results" tells which; send those again with their ids.',
+        cause: failed[0]?.error,
+      },
+    );
+  }
+}
+
+/** The producing side. Connects on first use. */
+export class JobClient {
+  readonly #broker: Broker;
+  readonly #ownsBroker: boolean;
+  readonly #filters: Filter[] = [traceFilter];
+  readonly #options: ReturnType<typeof readClientOptions>;
+  #publisher: JobPublisher | undefined;
+
+  /** @throws OptionError */
+  constructor(options: JobClientOptions = {}) {
+    refuseUnknownOptions('JobClient', options, knownOptions);
+    this.#options = readClientOptions(options);
+    this.#broker = brokerOf(options, this.#options.name);
+    this.#ownsBroker = options.broker === undefined;
+  }
+
+  /** Adds a filter around each publish. Before the first `enqueue`. */
+  use(filter: Filter): this {
+    if (this.#publisher)
+      throw new JobrailError('JR_CONFIG_INVALID', 'A filter was added after the first enqueue.', {
+        mend: 'Call use() right after new JobClient().',
+      });
+    this.#filters.push(filter);
+    return this;
+  }
+
+  /** Connects now, rather than at the first `enqueue`. @throws BrokerError */
+  async connect(): Promise<void> {
+    await this.#broker.connect();
+  }
+
+  /** False while the connection to the broker is lost. */
+  get connected(): boolean {
+    return this.#broker.connected;
+  }
+
+  /**
+   * Enqueues a job. Resolves only when the broker has it on disk.
+   * @throws ContractError (payload), OptionError (options), PublishError or BrokerError (broker); a PublishError says
+   * whether the job may have been accepted all the same.
+   */
+  async enqueue<C extends Contract>(
+    contract: C,
+    payload: InputOf<C>,
+    options?: EnqueueOptions,
+  ): Promise<EnqueuedJob> {
+    return this.#ready().enqueue(contract, payload, options);
+  }
+
+  /**
+   * Enqueues many jobs of one contract, pipelined. All payloads are checked before the first is sent.
+   * @param options for each job; `id` is not possible here.
+   * @throws as `enqueue`, before anything is sent; BatchError when the broker did not take all.
+   */
+  async enqueueMany<C extends Contract>(
+    contract: C,
+    payloads: readonly InputOf<C>[],
+    options?: Omit<EnqueueOptions, 'id'>,
+  ): Promise<EnqueuedJob[]> {
+    const publisher = this.#ready();
+    const sendings: Sending[] = [];
+    for (const payload of payloads) sendings.push(await publisher.prepare(contract, payload, options));
+    const results: { id: string; error?: Error }[] = sendings.map(({ id }) => ({ id }));
+    let next = 0;
+    const sendInTurn = async () => {
+      for (let i = next++; i < sendings.length; i = next++) {
+        await publisher.send(sendings[i]!).catch((error: unknown) => (results[i]!.error = toError(error)));
+      }
+    };
+    await Promise.all(Array.from({ length: Math.min(manyAtOnce, sendings.length) }, sendInTurn));
+    if (results.some(({ error }) => error)) throw new BatchError(results);
+    return results;
+  }
+
+  /** Waits for what is being sent, then disconnects. */
+  async close(): Promise<void> {
+    if (this.#ownsBroker) await this.#broker.close();
+  }
+
+  #ready(): JobPublisher {
+    const { prefix, name, mostPayloadBytes, clock } = this.#options;
+    this.#publisher ??= new JobPublisher({
+      broker: this.#broker,
+      prefix,
+      clock,
+      app: name,
+      filters: this.#filters,
+      mostPayloadBytes,
+    });
+    return this.#publisher;
+  }
+}
+
+export function readClientOptions(options: JobClientOptions) {
+  return {
+    prefix: options.prefix ?? process.env['JOBRAIL_PREFIX'] ?? defaultPrefix,
+    name: options.name ?? 'client',
+    clock: options.clock ?? systemClock,
+    mostPayloadBytes: wholeNumber(options.maxPayloadBytes ?? mib, 'maxPayloadBytes', {
+      min: 1,
+      max: 15 * mib,
+    }),
+  };
+}
+
+/** The broker that options ask for. */
+export function brokerOf(options: JobClientOptions, name: string): Broker {
+  return (
+    options.broker ??
+    new AmqpBroker({
+      url: options.url ?? process.env['AMQP_URL'] ?? 'amqp://127.0.0.1',
+      name,
+      ...(options.connectTimeout !== undefined && { connectTimeout: options.connectTimeout }),
+      ...(options.publishTimeout !== undefined && { publishTimeout: options.publishTimeout }),
+      ...(options.clock && { clock: options.clock }),
+    })
+  );
+}

@@ -1,0 +1,32 @@
+export { JobService, type JobServiceOptions, type QueueOptions } from './service.js';
+export { BatchError, JobClient, type JobClientOptions } from './client.js';
+export { Job, type ForeignBinding, type Handler, type HandlerClass, type JobOptions } from './model/job.js';
+export { JobContext, type JobLog } from './model/job-context.js';
+export {
+  defineJob,
+  defineQueue,
+  type Contract,
+  type InputOf,
+  type PayloadOf,
+  type Queue,
+} from './model/contract.js';
+export type { EnqueuedJob, EnqueueOptions } from './model/enqueue-options.js';
+export { AttemptTimeout, Discard, Fatal, Retry, Shutdown, Snooze } from './model/outcome.js';
+export type { DeadReason, JobState, Outcome } from './model/outcome.js';
+export { backoff, exponential, fixed, noRetry, type RetryPolicy } from './model/retry.js';
+export type { Attempt, Filter, Sending } from './model/filter.js';
+export type { HeaderValue, MessageHeaders } from './model/message.js';
+export type { Duration } from './base/duration.js';
+export type { Clock } from './base/clock.js';
+export {
+  BrokerError,
+  ConfigError,
+  ContractError,
+  errorCodes,
+  JobrailError,
+  OptionError,
+  PublishError,
+  TopologyError,
+  type ErrorCode,
+  type PayloadIssue,
+} from './base/errors.js';

@@ -1,0 +1,140 @@
+import type { StandardSchemaV1 } from '@standard-schema/spec';
+import { ContractError, describe, type PayloadIssue } from '../base/errors.js';
+import { refuseUnknownOptions, wholeNumber } from '../base/options.js';
+
+export const mostPriorities = 10;
+
+/** Where jobs of some contracts wait. */
+export interface Queue {
+  readonly name: string;
+  /** Number of priorities; they go from 0 (the default) to `priorities - 1` (the most urgent). */
+  readonly priorities: number;
+  /** `quorum`: a lane for each priority, replicated. `classic`: one queue with `x-max-priority`, for estates that have it. */
+  readonly type: 'quorum' | 'classic';
+}
+
+const reservedQueueNames = ['jobs', 'dead', 'delay', 'events', 'unroutable', 'control'];
+
+/**
+ * Defines a queue.
+ * @param name letters, digits, `-` and `_`; at most 60 characters.
+ * @throws ContractError (`JR_CONTRACT_INVALID`) or OptionError.
+ */
+export function defineQueue(
+  name: string,
+  options: {
+    /** How many priorities the queue has, 1 to 10. Default 1. On a classic queue the same as `maxPriority + 1`. */
+    priorities?: number;
+    /** Default `quorum`. */
+    type?: 'quorum' | 'classic';
+    /** The `x-max-priority` of a classic queue, 0 to 9. */
+    maxPriority?: number;
+  } = {},
+): Queue {
+  if (typeof name !== 'string' || !/^[A-Za-z0-9_-]{1,60}$/.test(name) || reservedQueueNames.includes(name)) {
+    throw new ContractError('JR_CONTRACT_INVALID', `A queue cannot be named ${describe(name)}.`, {
+      mend: `Use 1 to 60 letters, digits, "-" or "_", and none of ${reservedQueueNames.join(', ')}.`,
+    });
+  }
+  const subject = `queue "${name}"`;
+  refuseUnknownOptions(subject, options, ['priorities', 'type', 'maxPriority']);
+  const { type = 'quorum', maxPriority } = options;
+  if (type !== 'quorum' && type !== 'classic') {
+    throw new ContractError('JR_CONTRACT_INVALID', `The type of ${subject} is ${describe(type)}.`, {
+      mend: 'Use "quorum" (the default) or "classic".',
+    });
+  }
+  if (maxPriority !== undefined && type === 'quorum') {
+    throw new ContractError('JR_CONTRACT_INVALID', `${subject} is a quorum queue with maxPriority.`, {
+      mend: 'Give it "priorities" (a lane each), or type "classic".',
+    });
+  }
+  const bounds = { min: 1, max: mostPriorities };
+  const priorities = wholeNumber(
+    options.priorities ?? (maxPriority === undefined ? 1 : maxPriority + 1),
+    `priorities of ${subject}`,
+    bounds,
+  );
+  return Object.freeze({ name, priorities, type });
+}
+
+/** What a job is called, where it waits and what its payload looks like; shared by producer and handler. */
+export interface Contract<Schema extends StandardSchemaV1 = StandardSchemaV1> {
+  readonly name: string;
+  readonly queue: Queue;
+  readonly payload: Schema;
+}
+
+/** What `enqueue` takes for a contract: the input of its schema. */
+export type InputOf<C extends Contract> = StandardSchemaV1.InferInput<C['payload']>;
+
+/** What a handler gets for a contract: the output of its schema. */
+export type PayloadOf<C extends Contract> = StandardSchemaV1.InferOutput<C['payload']>;
+
+/**
+ * Defines a contract.
+ * @param name dot-separated words, such as `email.send`; it is the routing key, at most 120 characters.
+ * @param options.payload any Standard Schema: Zod, Valibot, ArkType and others.
+ * @throws ContractError (`JR_CONTRACT_INVALID`) or OptionError.
+ */
+export function defineJob<Schema extends StandardSchemaV1>(
+  name: string,
+  options: { queue: Queue; payload: Schema },
+): Contract<Schema> {
+  if (typeof name !== 'string' || name.length > 120 || !/^[A-Za-z0-9_-]+(\.[A-Za-z0-9_-]+)*$/.test(name)) {
+    throw new ContractError('JR_CONTRACT_INVALID', `A job cannot be named ${describe(name)}.`, {
+      mend: 'Use words of letters, digits, "-" and "_", separated by dots, such as "email.send".',
+    });
+  }
+  refuseUnknownOptions(`job "${name}"`, options, ['queue', 'payload']);
+  if (typeof options.payload?.['~standard']?.validate !== 'function') {
+    throw new ContractError('JR_CONTRACT_INVALID', `The payload of job "${name}" is no Standard Schema.`, {
+      mend: 'Give a schema of Zod, Valibot, ArkType or another library of standardschema.dev.',
+    });
+  }
+  if (typeof options.queue?.name !== 'string' || typeof options.queue.priorities !== 'number') {
+    throw new ContractError(
+      'JR_CONTRACT_INVALID',
+      `The queue of job "${name}" is ${describe(options.queue)}.`,
+      {
+        mend: 'Give what defineQueue() returned.',
+      },
+    );
+  }
+  return Object.freeze({ name, queue: options.queue, payload: options.payload });
+}
+
+/**
+ * Holds a payload against the schema of its contract and returns what the schema made of it. Returns without a promise
+ * when the schema is synchronous, which keeps the hot path free of a tick.
+ * @throws ContractError (`JR_PAYLOAD_INVALID`) with one issue for each thing that is wrong.
+ */
+export function validatePayload<C extends Contract>(
+  contract: C,
+  payload: unknown,
+): PayloadOf<C> | Promise<PayloadOf<C>> {
+  const checked = contract.payload['~standard'].validate(payload);
+  return checked instanceof Promise
+    ? checked.then((result) => accepted(contract, result))
+    : accepted(contract, checked);
+}
+
+function accepted<C extends Contract>(contract: C, result: StandardSchemaV1.Result<unknown>): PayloadOf<C> {
+  if (!result.issues) return result.value as PayloadOf<C>;
+  const issues: PayloadIssue[] = result.issues.slice(0, 20).map((issue) => ({
+    path: (issue.path ?? []).map((part) => String(typeof part === 'object' ? part.key : part)).join('.'),
+    message: issue.message,
+  }));
+  const shown = issues
+    .slice(0, 3)
+    .map(({ path, message }) => (path ? `${path}: ${message}` : message))
+    .join('; ');
+  throw new ContractError(
+    'JR_PAYLOAD_INVALID',
+    `The payload does not fit contract "${contract.name}": ${shown}.`,
+    {
+      mend: 'Send what the contract asks for; the field "issues" lists each place.',
+      issues,
+    },
+  );
+}

@@ -1,0 +1,212 @@
+import { ContractError, describe, type JobrailError } from '../base/errors.js';
+import type { MessageHeaders, IncomingMessage, MessageProperties } from './message.js';
+import { fingerprint } from './fingerprint.js';
+import type { DeadReason } from './outcome.js';
+
+/** Header names on the wire; `docs/wire.md` says what each means. */
+export const header = {
+  attempt: 'x-jobrail-attempt',
+  enqueuedAt: 'x-jobrail-enqueued-at',
+  dueAt: 'x-jobrail-due-at',
+  expiresAt: 'x-jobrail-expires-at',
+  causation: 'x-jobrail-causation',
+  hops: 'x-jobrail-hops',
+  retryOf: 'x-jobrail-retry-of',
+  attempts: 'x-jobrail-attempts',
+  deliveries: 'x-jobrail-deliveries',
+  errorName: 'x-jobrail-error-name',
+  errorMessage: 'x-jobrail-error-message',
+  errorStack: 'x-jobrail-error-stack',
+  errorFingerprint: 'x-jobrail-error-fingerprint',
+  deadAt: 'x-jobrail-dead-at',
+  deadReason: 'x-jobrail-dead-reason',
+} as const;
+
+/** Child jobs may be nested this deep; deeper is taken for a circle. */
+export const mostHops = 100;
+
+/** A failed attempt, as the history in `x-jobrail-attempts` keeps it. */
+export interface AttemptRecord {
+  attempt: number;
+  /** When it began, milliseconds since 1970. */
+  at: number;
+  /** How long it ran, milliseconds. */
+  ms: number;
+  /** `Name: message`, at most 500 characters. */
+  error: string;
+  service: string;
+}
+
+/** What a message says of its job, read and checked. */
+export interface Envelope {
+  id: string;
+  /** Name of the contract; empty for a plain message of a system that does not know Jobrail. */
+  contract: string;
+  rootId: string;
+  causationId: string | undefined;
+  hops: number;
+  attempt: number;
+  enqueuedAt: number;
+  dueAt: number | undefined;
+  expiresAt: number | undefined;
+}
+
+/**
+ * Reads the properties and headers of a message.
+ * @param fallbackId id for a message without `message_id`, which only plain messages of others may lack.
+ * @throws ContractError (`JR_MESSAGE_UNREADABLE`) naming the property, its value and what it must be.
+ */
+export function readEnvelope(message: IncomingMessage, now: number, fallbackId: () => string): Envelope {
+  const { properties } = message;
+  const headers = properties.headers ?? {};
+  if (properties.contentEncoding !== undefined && properties.contentEncoding !== 'utf-8') {
+    throw unreadable('content_encoding', properties.contentEncoding, 'absent or "utf-8"');
+  }
+  const id = properties.messageId ? properties.messageId : fallbackId();
+  return {
+    id,
+    contract: properties.type ?? '',
+    rootId: properties.correlationId ? properties.correlationId : id,
+    causationId: text(headers, header.causation),
+    hops: count(headers, header.hops, 0) ?? 0,
+    attempt: count(headers, header.attempt, 1) ?? 1,
+    enqueuedAt:
+      count(headers, header.enqueuedAt, 0) ?? (properties.timestamp ? properties.timestamp * 1_000 : now),
+    dueAt: count(headers, header.dueAt, 0),
+    expiresAt: count(headers, header.expiresAt, 0),
+  };
+}
+
+/** The JSON of a message body. @throws ContractError (`JR_PAYLOAD_NOT_JSON`). */
+export function readPayload(body: Buffer): unknown {
+  try {
+    return JSON.parse(body.toString('utf8')) as unknown;
+  } catch (cause) {
+    throw new ContractError(
+      'JR_PAYLOAD_NOT_JSON',
+      `The body of the message is no JSON (${body.length} bytes).`,
+      {
+        mend: 'Send UTF-8 JSON with content_type application/json.',
+        cause,
+      },
+    );
+  }
+}
+
+/** @throws ContractError (`JR_PAYLOAD_NOT_JSON`) for what JSON cannot hold: functions, undefined, circles, BigInt. */
+export function writePayload(contract: string, payload: unknown): Buffer {
+  let json: string | undefined;
+  let cause: unknown;
+  try {
+    json = JSON.stringify(payload);
+  } catch (error) {
+    cause = error;
+  }
+  if (json !== undefined) return Buffer.from(json);
+  throw new ContractError('JR_PAYLOAD_NOT_JSON', `The payload of "${contract}" cannot be written as JSON.`, {
+    mend: 'Send plain data: no functions, no BigInt, no object that contains itself.',
+    cause,
+  });
+}
+
+/** Properties of a copy of a message, for a next attempt or a delay: same job, cleaned headers, `changes` applied. */
+export function copyProperties(
+  message: IncomingMessage,
+  envelope: Envelope,
+  changes: MessageHeaders,
+): MessageProperties {
+  const { headers, ...properties } = message.properties;
+  return {
+    ...pick(properties),
+    messageId: envelope.id,
+    type: envelope.contract,
+    correlationId: envelope.rootId,
+    headers: { ...withoutBrokerHeaders(headers), [header.enqueuedAt]: envelope.enqueuedAt, ...changes },
+  };
+}
+
+/** Headers that say how and why a job died. */
+export function deadHeaders(reason: DeadReason, error: Error, now: number): MessageHeaders {
+  return {
+    [header.deadReason]: reason,
+    [header.deadAt]: now,
+    [header.errorName]: error.name.slice(0, 200),
+    [header.errorMessage]: error.message.slice(0, 4_000),
+    [header.errorStack]: (error.stack ?? '').slice(0, 8_000),
+    [header.errorFingerprint]: fingerprint(error),
+  };
+}
+
+const historyKept = 25;
+
+/** The history of failed attempts with one more; the oldest are dropped beyond 25. */
+export function extendHistory(headers: MessageHeaders, record: AttemptRecord): string {
+  const history = [...readHistory(headers), { ...record, error: record.error.slice(0, 500) }];
+  return JSON.stringify(history.slice(-historyKept));
+}
+
+/** Failed attempts so far; empty when the header is absent or spoilt, because history must not stop a job. */
+export function readHistory(headers: MessageHeaders): AttemptRecord[] {
+  const json = headers[header.attempts];
+  if (typeof json !== 'string') return [];
+  try {
+    const history: unknown = JSON.parse(json);
+    return Array.isArray(history) ? (history as AttemptRecord[]) : [];
+  } catch {
+    return [];
+  }
+}
+
+/** What the producer gave: headers without those of Jobrail, of tracing and of the broker. */
+export function userHeaders(headers: MessageHeaders): MessageHeaders {
+  return Object.fromEntries(
+    Object.entries(headers).filter(([name]) => !/^(x-|traceparent$|tracestate$|baggage$)/.test(name)),
+  );
+}
+
+/**
+ * Headers that the broker put there. Left on a copy, `x-death` makes a broker before 4.0.1 take the next dead-lettering
+ * for a cycle and drop the message without a word.
+ */
+const brokerHeader = /^x-(death$|first-death-|last-death-|delivery-count$|acquired-count$)/;
+
+function withoutBrokerHeaders(headers: MessageHeaders = {}): MessageHeaders {
+  const kept: MessageHeaders = {};
+  for (const name in headers) {
+    if (!brokerHeader.test(name)) kept[name] = headers[name]!;
+  }
+  return kept;
+}
+
+/** The properties that a copy keeps; never `expiration`, which would drop it while it waits. */
+function pick({ timestamp, contentType, priority, appId }: Omit<MessageProperties, 'headers'>) {
+  return {
+    contentType: contentType ?? 'application/json',
+    ...(timestamp !== undefined && { timestamp }),
+    ...(priority !== undefined && { priority }),
+    ...(appId !== undefined && { appId }),
+  };
+}
+
+function text(headers: MessageHeaders, name: string): string | undefined {
+  const value = headers[name];
+  if (value === undefined || typeof value === 'string') return value;
+  throw unreadable(name, value, 'text');
+}
+
+function count(headers: MessageHeaders, name: string, min: number): number | undefined {
+  const value = headers[name];
+  if (value === undefined) return undefined;
+  if (typeof value === 'number' && Number.isSafeInteger(value) && value >= min) return value;
+  throw unreadable(name, value, `a whole number of at least ${min}`);
+}
+
+function unreadable(name: string, value: unknown, expected: string): JobrailError {
+  return new ContractError(
+    'JR_MESSAGE_UNREADABLE',
+    `${name} of the message is ${describe(value)}, not ${expected}.`,
+    {
+      mend: 'docs/wire.md says what a message must look like.',
+    },
+  );
+}

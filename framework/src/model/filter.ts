@@ -1,0 +1,43 @@
+import type { Step } from '../base/pipeline.js';
+import type { Contract } from './contract.js';
+import type { JobContext } from './job-context.js';
+import type { IncomingMessage, MessageHeaders, OutgoingMessage } from './message.js';
+import type { Outcome } from './outcome.js';
+
+/** A job on its way to the broker. */
+export interface Sending {
+  readonly contract: Contract;
+  readonly id: string;
+  /** What will be sent; a filter may add headers to `message.properties.headers`. */
+  readonly message: OutgoingMessage;
+  /** The job whose attempt enqueues this one. */
+  readonly parent: JobContext | undefined;
+}
+
+/** One run of a handler. */
+export interface Attempt {
+  readonly contract: Contract;
+  readonly job: JobContext;
+  readonly message: IncomingMessage;
+  /** Name of the service that runs it. */
+  readonly service: string;
+  /** When the job could first start, and when the attempt began; milliseconds since 1970. */
+  readonly readyAt: number;
+  readonly startedAt: number;
+  /** Headers for the copy that a retry or snooze publishes. */
+  carry: MessageHeaders | undefined;
+}
+
+/**
+ * One feature around each publish and each attempt. `client.use` and `service.use` take it; a service uses it for what
+ * its handlers enqueue too. The first used is the outermost.
+ */
+export interface Filter {
+  readonly name: string;
+  /** Around the publish of a job; resolves when the broker has confirmed it. */
+  publish?: Step<Sending, void>;
+  /** Around an attempt, from the check of its payload to its outcome, before the job is settled. It must not throw. */
+  attempt?: Step<Attempt, Outcome>;
+  /** The handler reported progress. */
+  progress?(attempt: Attempt, fraction: number, note: string | undefined): void;
+}

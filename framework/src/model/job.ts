@@ -1,0 +1,81 @@
+import 'reflect-metadata';
+import { injectable } from 'inversify';
+import { ConfigError } from '../base/errors.js';
+import { type Duration, durationMs } from '../base/duration.js';
+import { refuseUnknownOptions } from '../base/options.js';
+import type { Contract, PayloadOf } from './contract.js';
+import type { JobContext } from './job-context.js';
+import { defaultRetry, type RetryPolicy } from './retry.js';
+
+/** The class that does the work of a contract. A new instance is built for each attempt. */
+export interface Handler<C extends Contract = Contract> {
+  /** Returning completes the job; throwing ends the attempt as `Retry`, `Snooze`, `Discard`, `Fatal` or the retry policy say. */
+  handle(payload: PayloadOf<C>, job: JobContext): unknown;
+}
+
+/** An exchange that others own, whose plain JSON messages become jobs of the contract. */
+export interface ForeignBinding {
+  exchange: string;
+  /** A topic pattern: `*` is one word, `#` any number. */
+  routingKey: string;
+}
+
+export interface JobOptions {
+  /** When a failed attempt is followed by another. Default: 10 attempts, exponential from 1 s to 1 h, full jitter. */
+  retry?: RetryPolicy;
+  /** How long an attempt may take before `job.signal` aborts and it fails with `JR_ATTEMPT_TIMEOUT`. Default 5 min. */
+  timeout?: Duration;
+  /** Exchanges of others to bind the queue of the contract to. They must exist. */
+  bindings?: readonly ForeignBinding[];
+}
+
+/** A handler class; its constructor is called by inversify. */
+// eslint-disable-next-line @typescript-eslint/no-explicit-any -- a constructor of any parameters
+export type HandlerClass<C extends Contract = any> = new (...dependencies: any[]) => Handler<C>;
+
+/** What `@Job` recorded of a handler class, with defaults filled in. */
+export interface JobDefinition {
+  readonly contract: Contract;
+  readonly retry: RetryPolicy;
+  readonly timeoutMs: number;
+  readonly bindings: readonly ForeignBinding[];
+}
+
+const metadataKey = Symbol.for('jobrail:job');
+export const defaultTimeoutMs = 5 * 60_000;
+
+/**
+ * Marks a class as the handler of a contract. Only records; `JobService` reads it at start and reports what is wrong.
+ * The class becomes injectable by it.
+ */
+export function Job<C extends Contract>(contract: C, options: JobOptions = {}) {
+  return <H extends HandlerClass<C>>(handler: H): void => {
+    injectable()(handler);
+    Reflect.defineMetadata(metadataKey, { contract, options }, handler);
+  };
+}
+
+/**
+ * What a handler class was marked with.
+ * @throws ConfigError when it was not marked; OptionError when an option is wrong.
+ */
+export function jobDefinition(handler: HandlerClass): JobDefinition {
+  const recorded = Reflect.getMetadata(metadataKey, handler) as
+    { contract: Contract; options: JobOptions } | undefined;
+  const name = typeof handler === 'function' ? handler.name : String(handler);
+  if (!recorded) {
+    throw new ConfigError('JR_CONFIG_INVALID', `${name} is given as a handler but is not marked with @Job.`, {
+      mend: `Write @Job(<contract>) above class ${name}.`,
+    });
+  }
+  const { contract, options } = recorded;
+  const subject = `@Job("${contract.name}") of ${name}`;
+  refuseUnknownOptions(subject, options, ['retry', 'timeout', 'bindings']);
+  return {
+    contract,
+    retry: options.retry ?? defaultRetry,
+    timeoutMs:
+      options.timeout === undefined ? defaultTimeoutMs : durationMs(options.timeout, `timeout of ${subject}`),
+    bindings: options.bindings ?? [],
+  };
+}

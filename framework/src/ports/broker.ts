@@ -1,0 +1,97 @@
+import type { IncomingMessage, OutgoingMessage } from '../model/message.js';
+import type { Topology } from '../model/topology.js';
+
+/*
+ * The broker, as Jobrail needs it: no wider. Adapters: `adapters/amqp` (RabbitMQ) and `adapters/memory` (tests, and the
+ * demo where no broker can be had). Both pass `test/contract/broker.ts`.
+ */
+
+/**
+ * A message that a queue handed to this process. It belongs to the channel that brought it: exactly one of `ack`,
+ * `requeue` and `reject` is called, once; when the channel is gone (`stale`), they do nothing, because the broker has
+ * put the message back already.
+ */
+export interface Delivery extends IncomingMessage {
+  readonly stale: boolean;
+  /** The message is done with. May be sent a little later, together with others. */
+  ack(): void;
+  /** Back into its queue, as it was. */
+  requeue(): void;
+  /** To the dead-letter exchange of its queue; without one it is dropped. */
+  reject(): void;
+}
+
+export interface ConsumeOptions {
+  /** Queues to consume on one channel, each with its own prefetch (unacknowledged deliveries held). */
+  queues: readonly { name: string; prefetch: number }[];
+  onDelivery(delivery: Delivery): void;
+  /** The channel is gone with everything it brought: all deliveries so far are stale. It is opened again by itself. */
+  onInterrupted?(error: Error): void;
+  /** All consumers are registered (again). */
+  onReady?(): void;
+}
+
+/** Consumers of one channel. It is restored after any failure, until it is closed. */
+export interface Subscription {
+  /** True while all consumers are registered. */
+  readonly ready: boolean;
+  /** No more deliveries; what was delivered can still be settled. */
+  pause(): Promise<void>;
+  /** Deliveries again, after `pause`. */
+  resume(): Promise<void>;
+  /** Sends what was settled, gives back the rest, ends. */
+  close(): Promise<void>;
+}
+
+export interface BrokerInfo {
+  /** Such as `RabbitMQ`. */
+  product: string;
+  version: string;
+}
+
+export interface QueueDepth {
+  /** Messages ready for delivery. */
+  messages: number;
+  consumers: number;
+}
+
+/** A message broker with the semantics of RabbitMQ. */
+export interface Broker {
+  /** Known once connected. */
+  readonly info: BrokerInfo | undefined;
+  /** False while a connection that was made is lost. */
+  readonly connected: boolean;
+
+  /**
+   * Connects. Safe to call again. After the first connection, a lost one is made again by itself until `close`.
+   * @throws BrokerError (`JR_BROKER_UNREACHABLE`) when there is none within the connect timeout.
+   */
+  connect(): Promise<void>;
+
+  /**
+   * Makes exchanges, queues and bindings exist; does nothing for those that do.
+   * @throws TopologyError (`JR_TOPOLOGY_CONFLICT`) when one exists with other arguments.
+   */
+  declare(topology: Topology): Promise<void>;
+
+  /** Deletes exchanges and queues, with what is in them. For tests and for people who know. */
+  remove(topology: Topology): Promise<void>;
+
+  /**
+   * Sends a persistent, mandatory message. Resolves only when the broker has confirmed it on a queue.
+   * @throws PublishError: returned, nacked, timed out or lost; it says whether it may have been accepted.
+   */
+  publish(message: OutgoingMessage): Promise<void>;
+
+  /** Starts consumers; resolves when they are registered the first time. */
+  consume(options: ConsumeOptions): Promise<Subscription>;
+
+  /** Takes one message from a queue without a consumer, or undefined when it is empty. */
+  get(queue: string): Promise<Delivery | undefined>;
+
+  /** Undefined when there is no such queue. */
+  depth(queue: string): Promise<QueueDepth | undefined>;
+
+  /** Ends all subscriptions and connections. Safe to call again. */
+  close(): Promise<void>;
+}

@@ -1,0 +1,100 @@
+import { JobContext, type JobLog } from '../model/job-context.js';
+import type { Contract, InputOf } from '../model/contract.js';
+import type { EnqueueOptions, EnqueuedJob } from '../model/enqueue-options.js';
+import { type Envelope, userHeaders } from '../model/envelope.js';
+import type { MessageHeaders } from '../model/message.js';
+import type { JobPublisher } from './job-publisher.js';
+
+/** What a context needs of its service; shared by all attempts of a handler. */
+export interface ContextSources {
+  readonly queue: string;
+  readonly publisher: JobPublisher;
+  readonly log: { child(bindings: object): JobLog };
+}
+
+/** The job of one attempt. What few handlers touch (signal, log, headers) is made when it is first asked for. */
+export class AttemptContext extends JobContext {
+  readonly id: string;
+  readonly attempt: number;
+  readonly rootId: string;
+  readonly causationId: string | undefined;
+  readonly contract: string;
+  readonly priority: number;
+  /** Why the attempt was told to stop. */
+  abortReason: Error | undefined;
+  /** Ends the attempt although its handler has not returned. */
+  giveUp: ((reason: Error) => void) | undefined;
+  onProgress: ((fraction: number, note: string | undefined) => void) | undefined;
+
+  readonly #envelope: Envelope;
+  readonly #headers: MessageHeaders;
+  readonly #sources: ContextSources;
+  #controller: AbortController | undefined;
+  #log: JobLog | undefined;
+
+  constructor(
+    envelope: Envelope,
+    contract: Contract,
+    priority: number,
+    headers: MessageHeaders,
+    sources: ContextSources,
+  ) {
+    super();
+    this.id = envelope.id;
+    this.attempt = envelope.attempt;
+    this.rootId = envelope.rootId;
+    this.causationId = envelope.causationId;
+    this.contract = contract.name;
+    this.priority = priority;
+    this.#envelope = envelope;
+    this.#headers = headers;
+    this.#sources = sources;
+  }
+
+  get queue(): string {
+    return this.#sources.queue;
+  }
+
+  get enqueuedAt(): Date {
+    return new Date(this.#envelope.enqueuedAt);
+  }
+
+  get headers(): MessageHeaders {
+    return userHeaders(this.#headers);
+  }
+
+  get signal(): AbortSignal {
+    if (!this.#controller) {
+      this.#controller = new AbortController();
+      if (this.abortReason) this.#controller.abort(this.abortReason);
+    }
+    return this.#controller.signal;
+  }
+
+  get log(): JobLog {
+    this.#log ??= this.#sources.log.child({ job: this.id, contract: this.contract, attempt: this.attempt });
+    return this.#log;
+  }
+
+  progress(fraction: number, note?: string): void {
+    this.onProgress?.(Math.min(1, Math.max(0, Number(fraction) || 0)), note);
+  }
+
+  enqueue<C extends Contract>(
+    contract: C,
+    payload: InputOf<C>,
+    options?: EnqueueOptions,
+  ): Promise<EnqueuedJob> {
+    return this.#sources.publisher.enqueue(contract, payload, options, {
+      job: this,
+      hops: this.#envelope.hops,
+    });
+  }
+
+  /** Tells the handler to stop. The first reason stands. */
+  abort(reason: Error): void {
+    if (this.abortReason) return;
+    this.abortReason = reason;
+    this.#controller?.abort(reason);
+  }
+}

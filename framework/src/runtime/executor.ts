@@ -1,0 +1,178 @@
+import type { Clock } from '../base/clock.js';
+import { compose } from '../base/pipeline.js';
+import { ContractError, toError } from '../base/errors.js';
+import { validatePayload } from '../model/contract.js';
+import { type Envelope, readPayload } from '../model/envelope.js';
+import type { Attempt, Filter } from '../model/filter.js';
+import type { JobLog } from '../model/job-context.js';
+import { AttemptTimeout, type Outcome, outcomeOf, Signal } from '../model/outcome.js';
+import type { Delivery } from '../ports/broker.js';
+import { AttemptContext, type ContextSources } from './attempt-context.js';
+import { Deadlines } from './deadlines.js';
+import type { BoundHandler } from './handlers.js';
+import type { JobPublisher } from './job-publisher.js';
+import type { Settler } from './settler.js';
+
+export interface ExecutorOptions {
+  handler: BoundHandler;
+  /** Name of the service. */
+  service: string;
+  publisher: JobPublisher;
+  settler: Settler;
+  filters: readonly Filter[];
+  clock: Clock;
+  log: JobLog & ContextSources['log'];
+  /** How long a handler may go on after its signal aborted before its slot is taken away. Milliseconds. */
+  deafMs: number;
+  random?: () => number;
+}
+
+/** A job that a worker has in hand and may start. */
+export interface HeldJob {
+  readonly delivery: Delivery;
+  readonly envelope: Envelope;
+  readonly priority: number;
+  readonly executor: Executor;
+}
+
+class RunningAttempt implements Attempt {
+  carry: Attempt['carry'];
+  readonly readyAt: number;
+  readonly contract;
+  constructor(
+    readonly handler: BoundHandler,
+    readonly job: AttemptContext,
+    readonly message: Delivery,
+    readonly service: string,
+    readonly startedAt: number,
+    envelope: Envelope,
+  ) {
+    this.contract = handler.contract;
+    this.readyAt = envelope.dueAt ?? envelope.enqueuedAt;
+  }
+}
+
+/**
+ * Runs the attempts of one handler: delivery → filters → payload → handler → outcome → settled.
+ *
+ * Nothing leaves `execute` by an exception: whatever goes wrong becomes the outcome of the attempt. A handler that goes
+ * on after its signal aborted is given up after a while: its outcome is decided without it and its slot is free, though
+ * what it still does cannot be stopped.
+ */
+export class Executor {
+  readonly running = new Set<AttemptContext>();
+  /** Handlers that did not heed their signal and may still be running. */
+  abandoned = 0;
+  readonly handler: BoundHandler;
+  readonly #options: ExecutorOptions;
+  readonly #attempt: (attempt: RunningAttempt) => Promise<Outcome>;
+  readonly #sources: ContextSources;
+  readonly #timeouts: Deadlines<RunningAttempt>;
+  readonly #onProgress: NonNullable<Filter['progress']>[];
+
+  constructor(options: ExecutorOptions) {
+    this.#options = options;
+    this.handler = options.handler;
+    const steps = options.filters.flatMap(({ attempt }) => (attempt ? [attempt] : []));
+    this.#attempt = compose<RunningAttempt, Outcome>(steps, (attempt) => this.#work(attempt));
+    this.#onProgress = options.filters.flatMap(({ progress }) => (progress ? [progress] : []));
+    this.#sources = {
+      queue: options.handler.contract.queue.name,
+      publisher: options.publisher,
+      log: options.log,
+    };
+    const { contract, timeoutMs } = options.handler;
+    this.#timeouts = new Deadlines(options.clock, timeoutMs, (attempt) =>
+      this.#stop(attempt.job, new AttemptTimeout(contract.name, timeoutMs)),
+    );
+  }
+
+  /** Runs the job and settles it. Never rejects. */
+  async execute({ delivery, envelope, priority }: HeldJob): Promise<void> {
+    const { handler, service, clock, settler } = this.#options;
+    const { contract } = handler;
+    const startedAt = clock.now();
+    const job = new AttemptContext(envelope, contract, priority, delivery.properties.headers, this.#sources);
+    const attempt = new RunningAttempt(handler, job, delivery, service, startedAt, envelope);
+    if (this.#onProgress.length > 0) {
+      job.onProgress = (fraction, note) => this.#onProgress.forEach((tell) => tell(attempt, fraction, note));
+    }
+    this.running.add(job);
+    this.#timeouts.add(attempt);
+    let outcome: Outcome;
+    try {
+      outcome = expired(envelope, startedAt) ? { kind: 'expired' } : await this.#attempt(attempt);
+    } catch (error) {
+      outcome = this.#failed(job, error); // a filter threw
+    }
+    this.#timeouts.delete(attempt);
+    this.running.delete(job);
+    await settler.settle(
+      { delivery, envelope, contract, priority, startedAt, carry: attempt.carry },
+      outcome,
+    );
+  }
+
+  /** Tells all running attempts to stop. */
+  abortAll(reason: Error): void {
+    for (const job of [...this.running]) this.#stop(job, reason);
+  }
+
+  stop(): void {
+    this.#timeouts.stop();
+  }
+
+  async #work(attempt: RunningAttempt): Promise<Outcome> {
+    const { job, handler, message } = attempt;
+    let payload: unknown;
+    try {
+      payload = validatePayload(handler.contract, readPayload(message.body));
+      if (payload instanceof Promise) payload = await payload;
+    } catch (error) {
+      return { kind: 'dead', reason: 'invalid-payload', error: toError(error) };
+    }
+    return new Promise<Outcome>((resolve) => {
+      job.giveUp = (reason) => resolve(this.#failed(job, reason));
+      this.#call(attempt, payload).then(
+        (result) => resolve({ kind: 'completed', result }),
+        (error: unknown) => resolve(this.#failed(job, error)),
+      );
+    });
+  }
+
+  async #call({ handler, job }: RunningAttempt, payload: unknown): Promise<unknown> {
+    return handler.build(job).handle(payload, job);
+  }
+
+  #failed(job: AttemptContext, thrown: unknown): Outcome {
+    const { handler, random = Math.random } = this.#options;
+    if (thrown instanceof ContractError && thrown.code === 'JR_CIRCLE') {
+      return { kind: 'dead', reason: 'fatal', error: thrown };
+    }
+    // What a handler throws after it was told to stop is most likely the echo of that.
+    const cause = job.abortReason && !(thrown instanceof Signal) ? job.abortReason : thrown;
+    return outcomeOf(cause, job.attempt, handler.retry, random);
+  }
+
+  #stop(job: AttemptContext, reason: Error): void {
+    const { clock, deafMs, log } = this.#options;
+    job.abort(reason);
+    clock.setTimer(
+      deafMs,
+      () => {
+        if (!this.running.has(job)) return;
+        this.abandoned++;
+        log.warn(
+          { job: job.id, contract: job.contract, attempt: job.attempt },
+          `the handler did not heed job.signal within ${deafMs} ms; its attempt is ended without it`,
+        );
+        job.giveUp?.(reason);
+      },
+      true,
+    );
+  }
+}
+
+function expired({ expiresAt }: Envelope, now: number): boolean {
+  return expiresAt !== undefined && expiresAt <= now;
+}

@@ -1,0 +1,206 @@
+import { v7 as uuidv7 } from 'uuid';
+import type { Clock } from '../base/clock.js';
+import { ContractError, PublishError } from '../base/errors.js';
+import { compose } from '../base/pipeline.js';
+import { type Contract, type InputOf, type Queue, validatePayload } from '../model/contract.js';
+import { routeDelay } from '../model/delay.js';
+import {
+  type EnqueueOptions,
+  type EnqueuedJob,
+  type EnqueuePlan,
+  planEnqueue,
+} from '../model/enqueue-options.js';
+import { header, mostHops, writePayload } from '../model/envelope.js';
+import type { Filter, Sending } from '../model/filter.js';
+import type { JobContext } from '../model/job-context.js';
+import type { MessageHeaders, MessageProperties, OutgoingMessage } from '../model/message.js';
+import {
+  deadExchange,
+  delayPath,
+  jobsExchange,
+  jobRoutingKey,
+  jobsTopology,
+  laneToken,
+} from '../model/topology.js';
+import type { Broker } from '../ports/broker.js';
+
+export interface JobPublisherOptions {
+  broker: Broker;
+  prefix: string;
+  clock: Clock;
+  /** Name of the sending service, `app_id` on the wire. */
+  app: string;
+  filters: readonly Filter[];
+  /** A larger payload is refused. Bytes. */
+  mostPayloadBytes: number;
+}
+
+/** What a job carries over from the job whose handler enqueues it. */
+export interface Parent {
+  job: JobContext;
+  hops: number;
+}
+
+/** Where a copy of a job goes: to a lane of its queue, at once or when due. */
+export interface Destination {
+  contract: Contract;
+  priority: number;
+  dueAt: number | undefined;
+}
+
+/**
+ * Turns jobs into messages and sends them: new ones through the publish filters, and copies (retries, snoozes, delays,
+ * dead letters) straight. Each promise resolves when the broker has confirmed the message.
+ */
+export class JobPublisher {
+  readonly #options: JobPublisherOptions;
+  readonly #send: (sending: Sending) => Promise<void>;
+  readonly #declared = new Map<string, Promise<void>>();
+  readonly #delayParts = new Set<string>();
+
+  constructor(options: JobPublisherOptions) {
+    this.#options = options;
+    const steps = options.filters.flatMap(({ publish }) => (publish ? [publish] : []));
+    this.#send = compose(steps, (sending) => this.#publishDeclared(sending));
+  }
+
+  /**
+   * @throws ContractError, OptionError for what is wrong with the job; PublishError, BrokerError when the broker could
+   * not take it.
+   */
+  async enqueue<C extends Contract>(
+    contract: C,
+    payload: InputOf<C>,
+    options?: EnqueueOptions,
+    parent?: Parent,
+  ): Promise<EnqueuedJob> {
+    const prepared = await this.prepare(contract, payload, options, parent);
+    await this.send(prepared);
+    return { id: prepared.id };
+  }
+
+  /** A checked job as a message, not sent yet. @throws as `enqueue`, but for the broker. */
+  async prepare<C extends Contract>(
+    contract: C,
+    payload: InputOf<C>,
+    options?: EnqueueOptions,
+    parent?: Parent,
+  ): Promise<Sending> {
+    const now = this.#options.clock.now();
+    const plan = planEnqueue(contract, options, now);
+    const checked = validatePayload(contract, payload);
+    if (checked instanceof Promise) await checked;
+    const body = writePayload(contract.name, payload);
+    this.#refuseTooLarge(contract, body);
+    const id = plan.id ?? uuidv7();
+    const properties = this.#properties(contract, id, plan, now, parent);
+    // A delayed job gets its way through the net when it is sent.
+    const message = { ...this.#lane(contract, plan.priority), body, properties };
+    return { contract, id, message, parent: parent?.job };
+  }
+
+  async send(sending: Sending): Promise<void> {
+    await this.#send(sending);
+  }
+
+  /** Sends a copy of a job to its queue, through the delay net when it is due later. */
+  async copy(to: Destination, body: Buffer, properties: MessageProperties): Promise<void> {
+    await this.#publish(to, { ...this.#lane(to.contract, to.priority), body, properties });
+  }
+
+  /** Sends a copy of a job to the dead letters of a queue. */
+  async bury(queue: Queue, body: Buffer, properties: MessageProperties): Promise<void> {
+    const { broker, prefix } = this.#options;
+    await broker.publish({ exchange: deadExchange(prefix), routingKey: queue.name, body, properties });
+  }
+
+  /** Makes the queue of a contract exist, once for each contract. */
+  async declare(contract: Contract): Promise<void> {
+    const { broker, prefix } = this.#options;
+    let declared = this.#declared.get(contract.name);
+    if (!declared) {
+      declared = broker.connect().then(() => broker.declare(jobsTopology(prefix, [contract])));
+      this.#declared.set(contract.name, declared);
+      declared.catch(() => this.#declared.delete(contract.name));
+    }
+    await declared;
+  }
+
+  async #publishDeclared({ contract, message }: Sending): Promise<void> {
+    const { priority = 0, headers } = message.properties;
+    const to = { contract, priority, dueAt: headers[header.dueAt] as number | undefined };
+    await this.declare(contract);
+    try {
+      await this.#publish(to, message);
+    } catch (error) {
+      if (!(error instanceof PublishError) || error.code !== 'JR_PUBLISH_RETURNED') throw error;
+      // Somebody deleted the queue since it was declared: make it again, once.
+      this.#declared.delete(contract.name);
+      this.#delayParts.clear();
+      await this.declare(contract);
+      await this.#publish(to, message);
+    }
+  }
+
+  async #publish(to: Destination, message: OutgoingMessage): Promise<void> {
+    const { broker, clock, prefix } = this.#options;
+    const route = to.dueAt === undefined ? undefined : routeDelay(to.dueAt - clock.now());
+    if (!route) return broker.publish(message);
+    const path = delayPath(prefix, route, laneToken(to.contract.queue, to.priority));
+    const parts = route.digits.slice(0, route.level + 1).map((digit, level) => `${level}.${digit}`);
+    if (!parts.every((part) => this.#delayParts.has(part))) {
+      await broker.declare(path.topology);
+      for (const part of parts) this.#delayParts.add(part);
+    }
+    await broker.publish({ ...message, exchange: path.exchange, routingKey: path.routingKey });
+  }
+
+  #lane(contract: Contract, priority: number): { exchange: string; routingKey: string } {
+    return { exchange: jobsExchange(this.#options.prefix), routingKey: jobRoutingKey(contract, priority) };
+  }
+
+  #properties(
+    contract: Contract,
+    id: string,
+    plan: EnqueuePlan,
+    now: number,
+    parent?: Parent,
+  ): MessageProperties {
+    const headers: MessageHeaders = { ...plan.headers, [header.enqueuedAt]: now };
+    if (plan.dueAt !== undefined) headers[header.dueAt] = plan.dueAt;
+    if (plan.expiresAt !== undefined) headers[header.expiresAt] = plan.expiresAt;
+    if (parent) {
+      headers[header.causation] = parent.job.id;
+      headers[header.hops] = nextHop(contract, parent);
+    }
+    return {
+      messageId: id,
+      type: contract.name,
+      correlationId: parent?.job.rootId ?? id,
+      timestamp: Math.floor(now / 1_000),
+      contentType: 'application/json',
+      appId: this.#options.app,
+      ...(plan.priority > 0 && { priority: plan.priority }),
+      headers,
+    };
+  }
+
+  #refuseTooLarge(contract: Contract, body: Buffer): void {
+    const { mostPayloadBytes } = this.#options;
+    if (body.length <= mostPayloadBytes) return;
+    throw new ContractError(
+      'JR_PAYLOAD_TOO_LARGE',
+      `The payload of "${contract.name}" has ${body.length} bytes; the limit is ${mostPayloadBytes}.`,
+      { mend: 'Put the data into a storage and send its key, or raise maxPayloadBytes.' },
+    );
+  }
+}
+
+function nextHop(contract: Contract, { job, hops }: Parent): number {
+  if (hops < mostHops) return hops + 1;
+  throw new ContractError(
+    'JR_CIRCLE',
+    `Job ${job.id} of "${job.contract}" is ${hops} child jobs deep and enqueues "${contract.name}".`,
+    { mend: `Jobs that enqueue each other in a circle never end; the limit is ${mostHops}.` },
+  );
+}

@@ -1,0 +1,281 @@
+import type { Container, ContainerModule } from 'inversify';
+import type { Logger } from 'pino';
+import { type Duration, durationMs } from './base/duration.js';
+import { ConfigError, describe, OptionError } from './base/errors.js';
+import { nearest, refuseUnknownOptions, wholeNumber } from './base/options.js';
+import { brokerOf, type JobClientOptions, readClientOptions } from './client.js';
+import { logFilter } from './filters/log.js';
+import { traceFilter } from './filters/trace.js';
+import type { Queue } from './model/contract.js';
+import type { Filter } from './model/filter.js';
+import type { HandlerClass } from './model/job.js';
+import { jobsTopology, laneQueue, type Topology } from './model/topology.js';
+import type { Broker } from './ports/broker.js';
+import { Executor } from './runtime/executor.js';
+import { type BoundHandler, bindHandlers } from './runtime/handlers.js';
+import { HealthServer } from './runtime/health.js';
+import { JobPublisher } from './runtime/job-publisher.js';
+import { defaultLog } from './runtime/log.js';
+import { Settler } from './runtime/settler.js';
+import { Worker } from './runtime/worker.js';
+
+export interface QueueOptions {
+  /** Jobs that run at the same time. Default 10. */
+  concurrency?: number;
+  /** Jobs held of each lane, running ones included. Default: twice the concurrency, at least 10. */
+  prefetch?: number;
+  /** Part of the starts that go to the least urgent job in hand, 0 to 1. Default 0: strict order of urgency. */
+  lowShare?: number;
+}
+
+export interface JobServiceOptions extends Omit<JobClientOptions, 'name'> {
+  /** Name of the service, on its spans, log lines and the jobs it enqueues. */
+  name: string;
+  handlers: readonly HandlerClass[];
+  /** inversify modules with what the handlers need. */
+  modules?: readonly ContainerModule[];
+  /** Each queue that the handlers' contracts live on, by name. */
+  queues: Record<string, QueueOptions>;
+  /** How long running jobs may take to finish once the service stops. Default 25 s. */
+  gracePeriod?: Duration;
+  /** How long a handler may go on after `job.signal` aborted before its slot is taken away. Default 10 s. */
+  abandonAfter?: Duration;
+  /** Serves `/health/live` and `/health/ready`. */
+  health?: { port: number; host?: string };
+  /** Default: pino, readable on a terminal, JSON lines otherwise, level from LOG_LEVEL. */
+  log?: Logger;
+}
+
+const knownOptions = [
+  'name', 'handlers', 'modules', 'queues', 'gracePeriod', 'abandonAfter', 'health', 'log',
+  'url', 'prefix', 'connectTimeout', 'publishTimeout', 'maxPayloadBytes', 'broker', 'clock',
+]; // prettier-ignore
+const knownQueueOptions = ['concurrency', 'prefetch', 'lowShare'];
+
+type State = 'new' | 'starting' | 'running' | 'stopping' | 'stopped';
+
+/**
+ * A process that hosts handlers for one or more queues.
+ *
+ *   new ──start()──▶ starting ──consumers registered──▶ running ──stop()──▶ stopping ──drained──▶ stopped
+ *                       └──anything wrong──▶ stopped, start() rejects
+ */
+export class JobService {
+  readonly #options: JobServiceOptions;
+  readonly #settings: ReturnType<typeof readClientOptions>;
+  readonly #graceMs: number;
+  readonly #deafMs: number;
+  readonly #log: Logger;
+  readonly #broker: Broker;
+  readonly #filters: Filter[];
+  readonly #health: HealthServer;
+  #container: Container | undefined;
+  #workers: Worker[] = [];
+  #state: State = 'new';
+  #stopped: Promise<void> | undefined;
+
+  /** @throws OptionError. Connects only in `start`. */
+  constructor(options: JobServiceOptions) {
+    refuseUnknownOptions('JobService', options, knownOptions);
+    if (typeof options.name !== 'string' || options.name === '') {
+      throw new OptionError(`name of JobService is ${describe(options.name)}.`, {
+        mend: 'Give the service a name.',
+      });
+    }
+    this.#options = options;
+    this.#settings = readClientOptions(options);
+    this.#graceMs = durationMs(options.gracePeriod ?? '25s', 'gracePeriod of JobService');
+    this.#deafMs = durationMs(options.abandonAfter ?? '10s', 'abandonAfter of JobService');
+    this.#log = options.log ?? defaultLog(options.name);
+    this.#broker = brokerOf(options, options.name);
+    this.#filters = [traceFilter, logFilter(this.#log)];
+    this.#health = new HealthServer(() => this.readiness());
+  }
+
+  /** Adds a filter around each attempt, and around each publish of its handlers. Before `start`. */
+  use(filter: Filter): this {
+    if (this.#state !== 'new') {
+      throw new ConfigError('JR_CONFIG_INVALID', `Filter "${filter.name}" was added after start().`, {
+        mend: 'Call use() right after new JobService().',
+      });
+    }
+    this.#filters.push(filter);
+    return this;
+  }
+
+  get state(): State {
+    return this.#state;
+  }
+
+  /** Slots in use and jobs in hand, by queue. */
+  get load(): Record<string, { running: number; held: number }> {
+    return Object.fromEntries(this.#workers.map(({ queue, running, held }) => [queue, { running, held }]));
+  }
+
+  /** Ready when it runs and all its consumers are registered. */
+  readiness() {
+    const consumers = Object.fromEntries(this.#workers.map(({ queue, ready }) => [queue, ready]));
+    const ok = this.#state === 'running' && Object.values(consumers).every(Boolean);
+    return { ok, state: this.#state, consumers };
+  }
+
+  /**
+   * Builds the handlers, connects, declares the topology and registers the consumers.
+   * @throws ConfigError, OptionError, TopologyError, BrokerError: what is wrong and what to do; nothing is left open.
+   */
+  async start(): Promise<void> {
+    if (this.#state !== 'new') {
+      throw new ConfigError('JR_CONFIG_INVALID', `start() was called on a service that is ${this.#state}.`, {
+        mend: 'Make a new JobService for each start.',
+      });
+    }
+    this.#state = 'starting';
+    try {
+      const { handlers, container } = await bindHandlers(this.#options.handlers, this.#options.modules ?? []);
+      this.#container = container;
+      const queues = this.#queues(handlers);
+      await this.#broker.connect();
+      await this.#broker.declare(serviceTopology(this.#settings.prefix, handlers));
+      this.#workers = this.#makeWorkers(handlers, queues);
+      await Promise.all(this.#workers.map((worker) => worker.start()));
+      const { health } = this.#options;
+      if (health) await this.#health.start(health.port, health.host);
+      this.#state = 'running';
+      this.#log.info(
+        { queues: [...queues.keys()], broker: this.#broker.info },
+        `service ${this.#options.name} is ready`,
+      );
+    } catch (error) {
+      await this.stop();
+      throw error;
+    }
+  }
+
+  /** Stops taking jobs, lets running ones finish within the grace period, gives back the rest, disconnects. */
+  stop(): Promise<void> {
+    this.#stopped ??= this.#stop();
+    return this.#stopped;
+  }
+
+  /** `start`, then until SIGTERM or SIGINT, then `stop`. A second signal ends the process at once with exit code 1. */
+  async run(): Promise<void> {
+    await this.start();
+    let signals = 0;
+    const onSignal = (signal: NodeJS.Signals) => {
+      if (++signals > 1) process.exit(1);
+      this.#log.info({ signal }, 'stopping; a second signal ends at once');
+      void this.stop();
+    };
+    process.on('SIGTERM', onSignal).on('SIGINT', onSignal);
+    await new Promise<void>((resolve) => (this.#onStopped = resolve));
+    process.off('SIGTERM', onSignal).off('SIGINT', onSignal);
+  }
+
+  #onStopped: (() => void) | undefined;
+
+  async #stop(): Promise<void> {
+    this.#state = 'stopping';
+    await Promise.all(this.#workers.map((worker) => worker.stop(this.#graceMs)));
+    await this.#health.stop();
+    if (this.#options.broker === undefined) await this.#broker.close();
+    await this.#container?.unbindAllAsync();
+    this.#state = 'stopped';
+    this.#log.info(`service ${this.#options.name} is stopped`);
+    this.#onStopped?.();
+  }
+
+  #makeWorkers(handlers: readonly BoundHandler[], queues: ReadonlyMap<string, Queue>): Worker[] {
+    const { name } = this.#options;
+    const { clock, prefix, mostPayloadBytes } = this.#settings;
+    const shared = { clock, log: this.#log, filters: this.#filters, service: name };
+    const publisher = new JobPublisher({
+      ...shared,
+      broker: this.#broker,
+      prefix,
+      app: name,
+      mostPayloadBytes,
+    });
+    const settler = new Settler({ ...shared, publisher });
+    return [...queues.values()].map((queue) => {
+      const executors = handlers
+        .filter(({ contract }) => contract.queue.name === queue.name)
+        .map((handler) => new Executor({ ...shared, handler, publisher, settler, deafMs: this.#deafMs }));
+      const slots = readQueueOptions(queue.name, this.#options.queues[queue.name]!);
+      return new Worker({ ...shared, ...slots, broker: this.#broker, prefix, queue, executors, settler });
+    });
+  }
+
+  /** The queues of the handlers, held against those that are configured. */
+  #queues(handlers: readonly BoundHandler[]): Map<string, Queue> {
+    const configured = this.#options.queues;
+    if (handlers.length === 0) {
+      throw new ConfigError('JR_CONFIG_INVALID', `Service "${this.#options.name}" has no handlers.`, {
+        mend: 'Give at least one class marked with @Job in "handlers".',
+      });
+    }
+    const queues = new Map<string, Queue>();
+    for (const { name, contract } of handlers) {
+      const { queue } = contract;
+      const other = queues.get(queue.name);
+      if (other && (other.priorities !== queue.priorities || other.type !== queue.type)) {
+        throw new ConfigError('JR_CONFIG_INVALID', `Queue "${queue.name}" is defined twice, differently.`, {
+          mend: 'Define it once with defineQueue() and share it between its contracts.',
+        });
+      }
+      if (!(queue.name in configured)) {
+        throw new ConfigError(
+          'JR_CONFIG_INVALID',
+          `Handler ${name} works on queue "${queue.name}", which is not configured.`,
+          {
+            mend: `Add it: queues: { ${queue.name}: { concurrency: 10 } }.`,
+          },
+        );
+      }
+      queues.set(queue.name, queue);
+    }
+    for (const name of Object.keys(configured)) {
+      if (queues.has(name)) continue;
+      const near = nearest(name, [...queues.keys()]);
+      throw new ConfigError(
+        'JR_CONFIG_INVALID',
+        `Queue "${name}" is configured but no handler works on it.`,
+        {
+          mend: near ? `Did you mean "${near}"?` : 'Remove it, or add its handlers.',
+        },
+      );
+    }
+    return queues;
+  }
+}
+
+function readQueueOptions(queue: string, options: QueueOptions) {
+  const subject = `queue "${queue}" of JobService`;
+  refuseUnknownOptions(subject, options, knownQueueOptions);
+  const concurrency = wholeNumber(options.concurrency ?? 10, `concurrency of ${subject}`, {
+    min: 1,
+    max: 10_000,
+  });
+  const prefetch = options.prefetch ?? Math.min(65_535, Math.max(10, 2 * concurrency));
+  wholeNumber(prefetch, `prefetch of ${subject}`, { min: concurrency, max: 65_535 });
+  const { lowShare = 0 } = options;
+  if (!(lowShare >= 0 && lowShare <= 1)) {
+    throw new OptionError(`lowShare of ${subject} is ${describe(lowShare)}.`, {
+      mend: 'Give a number from 0 to 1.',
+    });
+  }
+  return { concurrency, prefetch, lowShare };
+}
+
+/** The queues of the handlers, and what else they are bound to. */
+function serviceTopology(prefix: string, handlers: readonly BoundHandler[]): Topology {
+  const topology = jobsTopology(
+    prefix,
+    handlers.map(({ contract }) => contract),
+  );
+  for (const { contract, bindings } of handlers) {
+    for (const { exchange, routingKey } of bindings) {
+      topology.bindings.push({ source: exchange, routingKey, queue: laneQueue(prefix, contract.queue, 0) });
+    }
+  }
+  return topology;
+}
