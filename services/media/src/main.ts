@@ -1,5 +1,5 @@
 import 'reflect-metadata';
-import { type HandlerClass, JobService } from 'jobrail';
+import { type HandlerClass, JobService, type QueueOptions } from 'jobrail';
 import { startTelemetry } from 'jobrail/telemetry';
 import { type HandlerName, readConfig } from './config.js';
 import { configureLibvips } from './image/libvips.js';
@@ -28,11 +28,14 @@ if (encoders.length > 0) await ffmpeg.check({ encoders });
 configureLibvips({ concurrency: config.imageConcurrency });
 
 const telemetry = startTelemetry({ service: 'media' });
-const concurrency = {
+/** How much of each queue is taken on at a time. */
+const queueOptions: Record<string, QueueOptions> = {
   [mediaQueue.name]: { concurrency: config.imageConcurrency },
-  [videoQueue.name]: { concurrency: config.videoConcurrency },
+  // Nothing is held in advance: a transcode waiting here could be running in another process, and its broker counts
+  // the time it waits as time it is worked on.
+  [videoQueue.name]: { concurrency: config.videoConcurrency, prefetch: config.videoConcurrency },
 };
-const queues = new Set(enabled.map(({ queue }) => queue));
+const hosted = new Set(enabled.map(({ queue }) => queue));
 
 const service = new JobService({
   name: 'media',
@@ -40,7 +43,7 @@ const service = new JobService({
   prefix: config.prefix,
   handlers: enabled.map(({ handler }) => handler),
   modules: [mediaModule(config, ffmpeg)],
-  queues: Object.fromEntries(Object.entries(concurrency).filter(([name]) => queues.has(name))),
+  queues: Object.fromEntries(Object.entries(queueOptions).filter(([name]) => hosted.has(name))),
   health: config.healthPort === undefined ? undefined : { port: config.healthPort },
 });
 

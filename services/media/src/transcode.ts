@@ -1,4 +1,3 @@
-import { join } from 'node:path';
 import { Storage } from '@jobrail/storage';
 import { inject } from 'inversify';
 import { exponential, type Handler, Job, type JobContext, type PayloadOf } from 'jobrail';
@@ -6,7 +5,6 @@ import { fatalWhenPermanent } from './fatal-when-permanent.js';
 import { Transcode } from './jobs.js';
 import { type MediaLimits, mediaLimits } from './media-limits.js';
 import { Ffmpeg } from './video/ffmpeg.js';
-import { withScratchFolder } from './video/scratch-folder.js';
 import { transcodeVideo } from './video/transcode-video.js';
 import { withVideoFile } from './video/with-video-file.js';
 
@@ -37,15 +35,13 @@ export class TranscodeHandler implements Handler<typeof Transcode> {
     const { maxVideoBytes: maxBytes, maxPixels } = this.limits;
     const onProgress = (fraction: number | undefined, seconds: number): void =>
       job.progress((fraction ?? 0) * encodingShare, `${seconds.toFixed(1)} s encoded`);
-    await withVideoFile(this.storage, { key, maxBytes }, (source) =>
-      withScratchFolder(async (folder) => {
-        const target = join(folder, `video.${format}`);
-        const options = { format, height, maxPixels, signal: job.signal, onProgress };
-        await transcodeVideo(this.ffmpeg, { source, target }, options);
-        const { bytes } = await this.storage.fromFile(outputKey, target, { contentType: `video/${format}` });
-        job.progress(1);
-        job.log.info({ key, output: outputKey, bytes }, 'video stored');
-      }),
-    );
+    await withVideoFile(this.storage, { key, maxBytes }, async ({ source, file }) => {
+      const target = file('transcoded');
+      const options = { format, height, maxPixels, signal: job.signal, onProgress };
+      await transcodeVideo(this.ffmpeg, { source, target }, options);
+      const { bytes } = await this.storage.fromFile(outputKey, target, { contentType: `video/${format}` });
+      job.progress(1);
+      job.log.info({ key, output: outputKey, bytes }, 'video stored');
+    });
   }
 }

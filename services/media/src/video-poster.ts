@@ -1,5 +1,4 @@
 import { readFile } from 'node:fs/promises';
-import { join } from 'node:path';
 import { Storage } from '@jobrail/storage';
 import { inject } from 'inversify';
 import { exponential, type Handler, Job, type JobContext, type PayloadOf } from 'jobrail';
@@ -9,7 +8,6 @@ import { type MediaLimits, mediaLimits } from './media-limits.js';
 import { untilAborted } from './until-aborted.js';
 import { encodePoster } from './video/encode-poster.js';
 import { Ffmpeg } from './video/ffmpeg.js';
-import { withScratchFolder } from './video/scratch-folder.js';
 import { takePoster } from './video/take-poster.js';
 import { withVideoFile } from './video/with-video-file.js';
 
@@ -32,13 +30,11 @@ export class VideoPosterHandler implements Handler<typeof VideoPoster> {
   ): Promise<void> {
     const { maxVideoBytes: maxBytes, maxPixels } = this.limits;
     const { signal } = job;
-    const frame = await withVideoFile(this.storage, { key, maxBytes }, (source) =>
-      withScratchFolder(async (folder) => {
-        const target = join(folder, 'frame.png');
-        await takePoster(this.ffmpeg, { source, target }, { at, maxPixels, signal });
-        return readFile(target);
-      }),
-    );
+    const frame = await withVideoFile(this.storage, { key, maxBytes }, async ({ source, file }) => {
+      const target = file('frame');
+      await takePoster(this.ffmpeg, { source, target }, { at, maxPixels, signal });
+      return readFile(target);
+    });
     job.progress(0.5, 'frame taken');
     const { bytes, contentType } = await untilAborted(signal, encodePoster(frame, { outputKey, width }));
     await this.storage.put(outputKey, bytes, { contentType });

@@ -7,11 +7,30 @@ const machineAtFault =
 
 /** What the file is to blame for, in the words of ffmpeg 4 to 8. */
 const fileAtFault =
-  /Invalid data found when processing input|Error while decoding|Error submitting packet to decoder|moov atom not found|could not find codec parameters|Decoder .*not found|Decoding requested, but no decoder found|exceeds? max_pixels|Picture size .* is invalid|does not contain any stream|matches no streams/i;
+  /Invalid data found when processing input|Error while decoding|Error submitting packet to decoder|moov atom not found|could not find codec parameters|Decoder .*not found|Decoding requested, but no decoder found|Picture size .* is invalid|does not contain any stream|matches no streams/i;
 
-/** What it means that ffmpeg ended without success: a permanent `MEDIA_VIDEO_DAMAGED`, or `MEDIA_FFMPEG_FAILED` to retry. */
+const pixelLimit = /Picture size (\d+)x(\d+) exceeds specified max pixel count (\d+)/;
+
+/** The error for frames that are larger than accepted. */
+export function tooManyPixels(size: string, maxPixels: string | number): MediaError {
+  return new MediaError(
+    'MEDIA_TOO_MANY_PIXELS',
+    `The video has frames of ${size} pixels; at most ${maxPixels} are decoded.`,
+    { mend: 'Store a smaller video, or raise MEDIA_MAX_PIXELS and the memory of the service with it.' },
+  );
+}
+
+/** The error for the complaint that ffmpeg makes about frames beyond `-max_pixels`, when that is among its complaints. */
+export function pixelLimitFailure(errorTail: string): MediaError | undefined {
+  const [, width, height, limit] = pixelLimit.exec(errorTail) ?? [];
+  return limit === undefined ? undefined : tooManyPixels(`${width}×${height}`, limit);
+}
+
+/** What it means that ffmpeg ended without success: a permanent error of the video, or `MEDIA_FFMPEG_FAILED` to retry. */
 export function ffmpegFailure(run: ProgramRun): MediaError {
   const ended = `ffmpeg ended with ${endOf(run)}: ${run.errorTail || 'it said nothing'}.`;
+  const tooLarge = pixelLimitFailure(run.errorTail);
+  if (tooLarge) return tooLarge;
   if (run.killedBy === null && !machineAtFault.test(run.errorTail) && fileAtFault.test(run.errorTail)) {
     return new MediaError('MEDIA_VIDEO_DAMAGED', ended, { mend: 'The video is corrupt: upload it again.' });
   }

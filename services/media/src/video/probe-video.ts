@@ -1,6 +1,7 @@
 import { z } from 'zod';
 import { MediaError } from '../media-error.js';
 import type { Ffmpeg } from './ffmpeg.js';
+import { pixelLimitFailure, tooManyPixels } from './ffmpeg-failure.js';
 import { acceptedVideoFormats, inputArguments } from './input-arguments.js';
 
 /** What is known of a video before it is decoded. */
@@ -56,6 +57,8 @@ export async function probeVideo(
     ...inputArguments(path, { maxPixels }),
   ];
   const run = await ffmpeg.probe(args, { signal });
+  const tooLarge = pixelLimitFailure(run.errorTail);
+  if (tooLarge) throw tooLarge;
   const report = parse(run.output);
   if (report?.error) throw unreadable(report.error, run.errorTail);
   if (!report?.format || run.exitCode !== 0) {
@@ -81,11 +84,7 @@ function factsOf(report: Report, format: NonNullable<Report['format']>, maxPixel
     });
   }
   if (video.width * video.height > maxPixels) {
-    throw new MediaError(
-      'MEDIA_TOO_MANY_PIXELS',
-      `The video has frames of ${video.width}×${video.height} pixels; at most ${maxPixels} are decoded.`,
-      { mend: 'Store a smaller video, or raise MEDIA_MAX_PIXELS and the memory of the service with it.' },
-    );
+    throw tooManyPixels(`${video.width}×${video.height}`, maxPixels);
   }
   const [frames = 0, per = 0] = video.avg_frame_rate.split('/').map(Number);
   return {

@@ -1,15 +1,29 @@
+import { mkdtemp, rm, symlink } from 'node:fs/promises';
+import { tmpdir } from 'node:os';
+import { join, resolve } from 'node:path';
 import type { Storage } from '@jobrail/storage';
 import { byteSize } from '../byte-size.js';
 import { MediaError } from '../media-error.js';
 
+/** Where the work on a video takes place. */
+export interface VideoFolder {
+  /**
+   * The source. Its name has no ending: ffmpeg takes an ending for a hint at the format, and what a text called
+   * `film.mp4` is should be told by its content alone.
+   */
+  source: string;
+  /** A path for a file to be made. */
+  file(name: string): string;
+}
+
 /**
- * Runs work with the path of a stored video, and lets go of the path however the work ends.
+ * Runs work on a stored video, in a folder under TMPDIR that is removed with its contents however the work ends.
  * @throws StorageError (`STORAGE_NOT_FOUND` and others); MediaError (`MEDIA_INPUT_TOO_LARGE`), before it is fetched.
  */
 export async function withVideoFile<T>(
   storage: Storage,
   { key, maxBytes }: { key: string; maxBytes: number },
-  work: (path: string) => Promise<T>,
+  work: (folder: VideoFolder) => Promise<T>,
 ): Promise<T> {
   const bytes = await storage.size(key);
   if (bytes > maxBytes) {
@@ -21,10 +35,14 @@ export async function withVideoFile<T>(
       },
     );
   }
-  const file = await storage.toFile(key);
+  const stored = await storage.toFile(key);
+  const folder = await mkdtemp(join(tmpdir(), 'jobrail-media-'));
   try {
-    return await work(file.path);
+    const source = join(folder, 'source');
+    await symlink(resolve(stored.path), source);
+    return await work({ source, file: (name) => join(folder, name) });
   } finally {
-    await file.dispose();
+    await rm(folder, { recursive: true, force: true });
+    await stored.dispose();
   }
 }
