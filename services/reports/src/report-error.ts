@@ -3,8 +3,6 @@ export const reportErrorCodes = {
   QUERY_UNKNOWN: 'The service has no query of this name.',
   QUERY_FAILED: 'PostgreSQL refused the query or its parameters.',
   POSTGRES_NOT_CONFIGURED: 'The service was started without a database.',
-  SOURCE_MISSING: 'The storage has no file of this key, or refuses the key.',
-  OUTPUT_KEY_REFUSED: 'The storage refuses the key that the report is to be put at.',
   CSV_MALFORMED: 'The CSV file breaks the rules of CSV, at the line told.',
   COLUMN_UNKNOWN: 'A column is asked for that the source does not have.',
   CHART_NOT_NUMERIC: 'The value column of the chart has no number in it.',

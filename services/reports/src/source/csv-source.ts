@@ -2,7 +2,7 @@ import type { Readable } from 'node:stream';
 import { pipeline } from 'node:stream/promises';
 import { CsvError, parse, type Parser } from 'csv-parse';
 import { ReportError } from '../report-error.js';
-import { kindOfColumn } from '../table/column-kind.js';
+import { kindOfColumn } from '../table/kind-of-column.js';
 import { columnNames } from '../table/column-names.js';
 import { batchCharacters, batchRows, type Cell, type Row, type Table } from '../table/table.js';
 import { Utf8Gate } from './utf8-gate.js';
@@ -22,7 +22,7 @@ export interface CsvFile {
  * Opens CSV (UTF-8, comma separated, first line names the columns) as a table. Empty fields become null. The kinds of
  * the columns are judged by the first batch of rows.
  *
- * Once the table is returned, ending its iteration, or an error in it, destroys `content`.
+ * An error, here or while the rows are read, and `close` of the table destroy `content`.
  * @throws ReportError (`CSV_MALFORMED`), here or while the rows are read, with the line.
  */
 export async function openCsv(file: CsvFile, signal: AbortSignal): Promise<Table> {
@@ -59,17 +59,14 @@ export async function openCsv(file: CsvFile, signal: AbortSignal): Promise<Table
   return {
     columns: names.map((name, index) => ({ name, kind: kindOfColumn(first, index) })),
     batches: prepend(first, batches),
-    fraction: () => (file.bytes === 0 ? 1 : Math.min(1, gate.bytes / file.bytes)),
+    fraction: () => Math.min(1, gate.bytes / file.bytes),
+    close: async () => void parser.destroy(),
   };
 }
 
 async function* prepend(first: Row[], rest: AsyncGenerator<Row[]>): AsyncGenerator<Row[]> {
-  try {
-    if (first.length > 0) yield first;
-    yield* rest;
-  } finally {
-    await rest.return(undefined);
-  }
+  if (first.length > 0) yield first;
+  yield* rest;
 }
 
 async function* readBatches(

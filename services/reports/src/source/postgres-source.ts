@@ -27,8 +27,8 @@ export class PostgresSource {
   constructor(private readonly options: PostgresSourceOptions) {}
 
   /**
-   * Opens the rows of a query. The table holds one connection until its iteration ends, fails or `signal` aborts, which
-   * also cancels what PostgreSQL is doing.
+   * Opens the rows of a query. The table holds one connection until it is read to its end, fails, or is closed. When
+   * `signal` aborts, what PostgreSQL is doing for it is cancelled.
    * @throws ReportError (`QUERY_UNKNOWN`, `QUERY_FAILED`); other errors (connection, timeout) may pass.
    */
   async open({ query, params = [] }: PostgresRequest, signal: AbortSignal): Promise<Table> {
@@ -44,6 +44,7 @@ export class PostgresSource {
         columns: columnsOf(first.fields),
         batches: readBatches(cursor, first.rows, progress),
         fraction: () => Math.min(0.99, progress.rows / Math.max(estimate, 1)),
+        close: () => cursor.close(),
       };
     } catch (error) {
       await cursor.close();
@@ -186,7 +187,7 @@ interface QueryConfig {
 /** Cells as PostgreSQL writes them, no conversion that could lose digits; booleans in words. */
 const asWritten = {
   getTypeParser: (oid: number) =>
-    oid === pg.types.builtins.BOOL
+    kinds.get(oid) === 'boolean'
       ? (text: string) => (text === 't' ? 'true' : 'false')
       : (text: string) => text,
 };

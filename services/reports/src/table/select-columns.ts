@@ -9,9 +9,9 @@ export function selectColumns(table: Table, names: readonly string[] | undefined
   if (names === undefined) return table;
   const picks = names.map((name) => columnIndex(table.columns, name, 'columns'));
   return {
+    ...table,
     columns: picks.map((pick) => table.columns[pick] as Column),
     batches: pickCells(table.batches, picks),
-    fraction: () => table.fraction(),
   };
 }
 

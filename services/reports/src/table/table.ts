@@ -17,11 +17,13 @@ export interface Table {
   readonly columns: readonly Column[];
   /**
    * The rows in groups of about a megabyte at most, which keeps memory flat and the cost of asynchrony small. The
-   * first group has enough rows to judge widths by. Ending the iteration early releases the source.
+   * first group has enough rows to judge widths by.
    */
   readonly batches: AsyncIterable<readonly Row[]>;
   /** How much of the source has been read, 0 to 1: exact for a file, an estimate for a query. */
   fraction(): number;
+  /** Releases the source (file, connection), read to its end or not. Safe to call twice. */
+  close(): Promise<void>;
 }
 
 /** A batch is full when it has this many rows … */
