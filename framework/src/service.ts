@@ -17,6 +17,7 @@ import { HealthServer } from './runtime/health.js';
 import { JobPublisher } from './runtime/job-publisher.js';
 import { defaultLog } from './runtime/log.js';
 import { Settler } from './runtime/settler.js';
+import { Solo } from './runtime/solo.js';
 import { Worker } from './runtime/worker.js';
 
 export interface QueueOptions {
@@ -187,7 +188,7 @@ export class JobService {
   #makeWorkers(handlers: readonly BoundHandler[], queues: ReadonlyMap<string, Queue>): Worker[] {
     const { name } = this.#options;
     const { clock, prefix, mostPayloadBytes } = this.#settings;
-    const shared = { clock, log: this.#log, filters: this.#filters, service: name };
+    const shared = { clock, log: this.#log, filters: this.#filters, service: name, solo: new Solo() };
     const publisher = new JobPublisher({
       ...shared,
       broker: this.#broker,

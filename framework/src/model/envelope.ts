@@ -121,7 +121,7 @@ export function copyProperties(
     messageId: envelope.id,
     type: envelope.contract,
     correlationId: envelope.rootId,
-    headers: { ...withoutBrokerHeaders(headers), [header.enqueuedAt]: envelope.enqueuedAt, ...changes },
+    headers: { ...withoutOldHeaders(headers), [header.enqueuedAt]: envelope.enqueuedAt, ...changes },
   };
 }
 
@@ -170,10 +170,11 @@ export function userHeaders(headers: MessageHeaders): MessageHeaders {
  */
 const brokerHeader = /^x-(death$|first-death-|last-death-|delivery-count$|acquired-count$)/;
 
-function withoutBrokerHeaders(headers: MessageHeaders = {}): MessageHeaders {
+/** A copy begins with a clean count of failed deliveries. */
+function withoutOldHeaders(headers: MessageHeaders = {}): MessageHeaders {
   const kept: MessageHeaders = {};
   for (const name in headers) {
-    if (!brokerHeader.test(name)) kept[name] = headers[name]!;
+    if (name !== header.deliveries && !brokerHeader.test(name)) kept[name] = headers[name]!;
   }
   return kept;
 }

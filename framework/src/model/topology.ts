@@ -52,6 +52,9 @@ export const deliverExchange = (prefix: string) => `${prefix}.delay.deliver`;
 export const unroutable = (prefix: string) => `${prefix}.unroutable`;
 export const deadQueue = (prefix: string, queue: Queue) => `${prefix}.${queue.name}.dead`;
 
+/** Where jobs wait that may be what kills their process. */
+export const suspectsQueue = (prefix: string, queue: Queue) => `${prefix}.${queue.name}.suspects`;
+
 /** The RabbitMQ queue of one priority of a queue. A classic queue has all its priorities in one. */
 export function laneQueue(prefix: string, queue: Queue, priority: number): string {
   return `${prefix}.${laneToken(queue, priority).replace('~', '.')}`;
@@ -114,6 +117,7 @@ function addQueue(plan: Topology, prefix: string, queue: Queue): void {
   const dead = deadQueue(prefix, queue);
   plan.queues.push({ name: dead, arguments: { 'x-queue-type': 'quorum' } });
   plan.bindings.push({ source: deadExchange(prefix), routingKey: queue.name, queue: dead });
+  plan.queues.push({ name: suspectsQueue(prefix, queue), arguments: quorumArguments(prefix, queue) });
   for (const lane of lanesOf(prefix, queue)) {
     plan.queues.push({ name: lane.name, arguments: laneArguments(prefix, queue) });
     plan.bindings.push({
@@ -125,23 +129,28 @@ function addQueue(plan: Topology, prefix: string, queue: Queue): void {
 }
 
 function laneArguments(prefix: string, queue: Queue): QueueArguments {
-  const deadLetters = {
-    'x-dead-letter-exchange': deadExchange(prefix),
-    'x-dead-letter-routing-key': queue.name,
-  } as const;
-  if (queue.type === 'classic') {
-    return {
-      'x-queue-type': 'classic',
-      ...deadLetters,
-      ...(queue.priorities > 1 && { 'x-max-priority': queue.priorities - 1 }),
-    };
-  }
+  if (queue.type === 'quorum') return quorumArguments(prefix, queue);
+  return {
+    'x-queue-type': 'classic',
+    ...deadLettersOf(prefix, queue),
+    ...(queue.priorities > 1 && { 'x-max-priority': queue.priorities - 1 }),
+  };
+}
+
+function quorumArguments(prefix: string, queue: Queue): QueueArguments {
   return {
     'x-queue-type': 'quorum',
-    ...deadLetters,
+    ...deadLettersOf(prefix, queue),
     'x-dead-letter-strategy': 'at-least-once',
     'x-overflow': 'reject-publish',
     'x-delivery-limit': deliveryLimit,
+  };
+}
+
+function deadLettersOf(prefix: string, queue: Queue) {
+  return {
+    'x-dead-letter-exchange': deadExchange(prefix),
+    'x-dead-letter-routing-key': queue.name,
   };
 }
 
@@ -203,6 +212,19 @@ function digitPattern(level: number, digit: number): string {
   const words = Array.from({ length: levels + 1 }, () => '*');
   words[levels - 1 - level] = digit.toString(radix);
   return words.join('.');
+}
+
+/** A topology less the exchanges and queues of another, and less the bindings that touch them. */
+export function withoutTopology(topology: Topology, removed: Topology): Topology {
+  const exchanges = new Set(removed.exchanges.map(({ name }) => name));
+  const queues = new Set(removed.queues.map(({ name }) => name));
+  const touched = ({ source, queue, exchange }: BindingPlan) =>
+    exchanges.has(source) || exchanges.has(exchange ?? '') || queues.has(queue ?? '');
+  return {
+    exchanges: topology.exchanges.filter(({ name }) => !exchanges.has(name)),
+    queues: topology.queues.filter(({ name }) => !queues.has(name)),
+    bindings: topology.bindings.filter((binding) => !touched(binding)),
+  };
 }
 
 /** Several topologies as one, each thing once. */

@@ -10,6 +10,7 @@ import type { Delivery } from '../ports/broker.js';
 import { AttemptContext, type ContextSources } from './attempt-context.js';
 import { Deadlines } from './deadlines.js';
 import type { BoundHandler } from './handlers.js';
+import type { HeldJob, JobRunner } from './held-job.js';
 import type { JobPublisher } from './job-publisher.js';
 import type { Settler } from './settler.js';
 
@@ -27,18 +28,12 @@ export interface ExecutorOptions {
   random?: () => number;
 }
 
-/** A job that a worker has in hand and may start. */
-export interface HeldJob {
-  readonly delivery: Delivery;
-  readonly envelope: Envelope;
-  readonly priority: number;
-  readonly executor: Executor;
-}
-
 class RunningAttempt implements Attempt {
   carry: Attempt['carry'];
   readonly readyAt: number;
   readonly contract;
+  /** Its `expiresIn` was over before it was started. */
+  readonly expired: boolean;
   constructor(
     readonly handler: BoundHandler,
     readonly job: AttemptContext,
@@ -49,6 +44,7 @@ class RunningAttempt implements Attempt {
   ) {
     this.contract = handler.contract;
     this.readyAt = envelope.dueAt ?? envelope.enqueuedAt;
+    this.expired = envelope.expiresAt !== undefined && envelope.expiresAt <= startedAt;
   }
 }
 
@@ -59,7 +55,7 @@ class RunningAttempt implements Attempt {
  * on after its signal aborted is given up after a while: its outcome is decided without it and its slot is free, though
  * what it still does cannot be stopped.
  */
-export class Executor {
+export class Executor implements JobRunner {
   readonly running = new Set<AttemptContext>();
   /** Handlers that did not heed their signal and may still be running. */
   abandoned = 0;
@@ -87,8 +83,9 @@ export class Executor {
     );
   }
 
-  /** Runs the job and settles it. Never rejects. */
-  async execute({ delivery, envelope, priority }: HeldJob): Promise<void> {
+  /** Runs the job and settles it; resolves to whether that is final. Never rejects. */
+  async execute(held: HeldJob): Promise<boolean> {
+    const { delivery, envelope, priority } = held;
     const { handler, service, clock, settler } = this.#options;
     const { contract } = handler;
     const startedAt = clock.now();
@@ -101,16 +98,13 @@ export class Executor {
     this.#timeouts.add(attempt);
     let outcome: Outcome;
     try {
-      outcome = expired(envelope, startedAt) ? { kind: 'expired' } : await this.#attempt(attempt);
+      outcome = await this.#attempt(attempt);
     } catch (error) {
       outcome = this.#failed(job, error); // a filter threw
     }
     this.#timeouts.delete(attempt);
     this.running.delete(job);
-    await settler.settle(
-      { delivery, envelope, contract, priority, startedAt, carry: attempt.carry },
-      outcome,
-    );
+    return settler.settle(held, outcome, attempt);
   }
 
   /** Tells all running attempts to stop. */
@@ -123,6 +117,7 @@ export class Executor {
   }
 
   async #work(attempt: RunningAttempt): Promise<Outcome> {
+    if (attempt.expired) return { kind: 'expired' };
     const { job, handler, message } = attempt;
     let payload: unknown;
     try {
@@ -171,8 +166,4 @@ export class Executor {
       true,
     );
   }
-}
-
-function expired({ expiresAt }: Envelope, now: number): boolean {
-  return expiresAt !== undefined && expiresAt <= now;
 }

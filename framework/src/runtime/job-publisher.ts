@@ -21,6 +21,7 @@ import {
   jobRoutingKey,
   jobsTopology,
   laneToken,
+  suspectsQueue,
 } from '../model/topology.js';
 import type { Broker } from '../ports/broker.js';
 
@@ -112,6 +113,12 @@ export class JobPublisher {
   async bury(queue: Queue, body: Buffer, properties: MessageProperties): Promise<void> {
     const { broker, prefix } = this.#options;
     await broker.publish({ exchange: deadExchange(prefix), routingKey: queue.name, body, properties });
+  }
+
+  /** Sends a copy of a job to the suspects of a queue. */
+  async suspect(queue: Queue, body: Buffer, properties: MessageProperties): Promise<void> {
+    const { broker, prefix } = this.#options;
+    await broker.publish({ exchange: '', routingKey: suspectsQueue(prefix, queue), body, properties });
   }
 
   /** Makes the queue of a contract exist, once for each contract. */

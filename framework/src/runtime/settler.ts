@@ -1,20 +1,23 @@
 import { type Clock, pause } from '../base/clock.js';
 import { toError } from '../base/errors.js';
-import type { Contract, Queue } from '../model/contract.js';
+import type { Queue } from '../model/contract.js';
 import { copyProperties, deadHeaders, type Envelope, extendHistory, header } from '../model/envelope.js';
-import type { MessageHeaders } from '../model/message.js';
+import type { MessageHeaders, MessageProperties } from '../model/message.js';
 import type { JobLog } from '../model/job-context.js';
 import type { DeadReason, Outcome } from '../model/outcome.js';
 import type { Delivery } from '../ports/broker.js';
+import type { HeldJob } from './held-job.js';
 import type { JobPublisher } from './job-publisher.js';
+import { suspectProperties } from './suspects.js';
 
-/** What is to be settled. */
-export interface Settling {
+/** A delivery to settle. If its channel is lost while the job runs, the one that comes instead takes its place. */
+export interface Settleable {
   readonly delivery: Delivery;
-  readonly envelope: Envelope;
-  readonly contract: Contract;
-  readonly priority: number;
-  /** When the attempt began, milliseconds since 1970. */
+}
+
+/** How the attempt went that is to be settled, besides its outcome. */
+export interface AttemptRun {
+  /** When it began, milliseconds since 1970. */
   readonly startedAt: number;
   /** Headers that filters want on the copy of a retry or snooze. */
   readonly carry?: MessageHeaders | undefined;
@@ -38,71 +41,85 @@ export interface SettlerOptions {
 export class Settler {
   constructor(private readonly options: SettlerOptions) {}
 
-  async settle(settling: Settling, outcome: Outcome): Promise<void> {
-    const { delivery } = settling;
+  /**
+   * Settles a job and resolves to whether that is final: false when the delivery was void before what follows from the
+   * outcome was published, or was given back, so that the job will run again.
+   */
+  async settle(job: HeldJob, outcome: Outcome, run: AttemptRun): Promise<boolean> {
     switch (outcome.kind) {
       case 'completed':
       case 'discard':
       case 'expired':
-        return delivery.ack();
+        job.delivery.ack();
+        return true;
       case 'released':
-        return delivery.requeue();
-      case 'retry':
-        return this.#confirmThenAck(delivery, () => this.#publishRetry(settling, outcome));
+        job.delivery.requeue();
+        return false;
+      case 'retry': {
+        const attempt = { [header.attempt]: job.envelope.attempt + 1 };
+        const changes = { ...this.#history(job, outcome.error, run), ...attempt, ...run.carry };
+        return this.#confirmThenAck(job, () => this.#publishLater(job, outcome.inMs, changes));
+      }
       case 'snooze':
-        return this.#confirmThenAck(delivery, () => this.#publishSnooze(settling, outcome.inMs));
+        return this.#confirmThenAck(job, () => this.#publishLater(job, outcome.inMs, { ...run.carry }));
       case 'dead': {
-        const { envelope, contract } = settling;
-        const history = this.#history(settling, outcome.error);
-        return this.bury(delivery, envelope, contract.queue, outcome.reason, outcome.error, history);
+        const { reason, error } = outcome;
+        const { envelope, executor } = job;
+        const history = this.#history(job, error, run);
+        return this.bury(job, envelope, executor.handler.contract.queue, reason, error, history);
       }
     }
   }
 
   /** Puts a job among the dead letters of its queue; `envelope` is undefined for a message that cannot be read. */
   bury(
-    delivery: Delivery,
+    job: Settleable,
     envelope: Envelope | undefined,
     queue: Queue,
     reason: DeadReason,
     error: Error,
     history: MessageHeaders = {},
-  ): Promise<void> {
+  ): Promise<boolean> {
+    const { body, properties } = job.delivery;
     const headers = { ...history, ...deadHeaders(reason, error, this.options.clock.now()) };
-    const { properties } = delivery;
     const copied = envelope
-      ? copyProperties(delivery, envelope, headers)
+      ? copyProperties(job.delivery, envelope, headers)
       : { ...properties, headers: { ...properties.headers, ...headers } };
-    return this.#confirmThenAck(delivery, () => this.options.publisher.bury(queue, delivery.body, copied));
+    return this.#confirmThenAck(job, () => this.options.publisher.bury(queue, body, copied));
   }
 
   /** Sends a job back into the delay net because it came much too early. */
-  postpone({ delivery, envelope, contract, priority }: Omit<Settling, 'startedAt'>): Promise<void> {
-    const to = { contract, priority, dueAt: envelope.dueAt };
-    return this.#confirmThenAck(delivery, () =>
-      this.options.publisher.copy(to, delivery.body, copyProperties(delivery, envelope, {})),
+  postpone(job: HeldJob): Promise<boolean> {
+    const { delivery, envelope } = job;
+    const copied = copyProperties(delivery, envelope, {});
+    return this.#confirmThenAck(job, () => this.#publish(job, envelope.dueAt, copied));
+  }
+
+  /** Sends a job to the suspects of its queue, because it was in hand when processes died. */
+  suspect(job: HeldJob): Promise<boolean> {
+    const { queue } = job.executor.handler.contract;
+    const { body } = job.delivery;
+    return this.#confirmThenAck(job, () =>
+      this.options.publisher.suspect(queue, body, suspectProperties(job)),
     );
   }
 
-  #publishRetry(settling: Settling, { inMs, error }: { inMs: number; error: Error }): Promise<void> {
-    return this.#publishCopy(settling, inMs, {
-      ...this.#history(settling, error),
-      [header.attempt]: settling.envelope.attempt + 1,
-    });
-  }
-
-  #publishSnooze(settling: Settling, inMs: number): Promise<void> {
-    return this.#publishCopy(settling, inMs, { [header.attempt]: settling.envelope.attempt });
-  }
-
-  #publishCopy(settling: Settling, inMs: number, changes: MessageHeaders): Promise<void> {
-    const { delivery, envelope, contract, priority, carry } = settling;
+  #publishLater(job: HeldJob, inMs: number, changes: MessageHeaders): Promise<void> {
     const dueAt = this.options.clock.now() + inMs;
-    const properties = copyProperties(delivery, envelope, { ...changes, ...carry, [header.dueAt]: dueAt });
+    const copied = copyProperties(job.delivery, job.envelope, { ...changes, [header.dueAt]: dueAt });
+    return this.#publish(job, dueAt, copied);
+  }
+
+  #publish(
+    { delivery, priority, executor }: HeldJob,
+    dueAt: number | undefined,
+    properties: MessageProperties,
+  ) {
+    const { contract } = executor.handler;
     return this.options.publisher.copy({ contract, priority, dueAt }, delivery.body, properties);
   }
 
-  #history({ delivery, envelope, startedAt }: Settling, error: Error): MessageHeaders {
+  #history({ delivery, envelope }: HeldJob, error: Error, { startedAt }: AttemptRun): MessageHeaders {
     const { clock, service } = this.options;
     const record = {
       attempt: envelope.attempt,
@@ -114,20 +131,22 @@ export class Settler {
     return { [header.attempts]: extendHistory(delivery.properties.headers, record) };
   }
 
-  /** Publishes until it is confirmed, however long the broker is away, unless the delivery is void meanwhile. */
-  async #confirmThenAck(delivery: Delivery, publish: () => Promise<void>): Promise<void> {
-    for (let failures = 0; !delivery.stale; failures++) {
+  /**
+   * Publishes until it is confirmed, however long the broker is away, then acks. Resolves to false, without publishing
+   * again, when the delivery is void meanwhile.
+   */
+  async #confirmThenAck(job: Settleable, publish: () => Promise<void>): Promise<boolean> {
+    for (let failures = 0; !job.delivery.stale; failures++) {
       try {
         await publish();
-        delivery.ack();
-        return;
+        job.delivery.ack();
+        return true;
       } catch (error) {
-        this.options.log.warn(
-          { err: toError(error), job: delivery.properties.messageId },
-          'the outcome of a job could not be published yet; its message is kept',
-        );
+        const details = { err: toError(error), job: job.delivery.properties.messageId };
+        this.options.log.warn(details, 'the outcome of a job is not published yet; its message is kept');
         await pause(this.options.clock, Math.min(5_000, 100 * 2 ** failures));
       }
     }
+    return false;
   }
 }

@@ -1,16 +1,17 @@
-import { v7 as uuidv7 } from 'uuid';
 import { type Clock, pause, type Timer } from '../base/clock.js';
-import { ContractError, toError } from '../base/errors.js';
 import type { Queue } from '../model/contract.js';
 import { holdMs } from '../model/delay.js';
-import { type Envelope, readEnvelope } from '../model/envelope.js';
 import type { JobLog } from '../model/job-context.js';
-import { type DeadReason, Shutdown } from '../model/outcome.js';
-import { topicMatches } from '../model/topic.js';
-import { lanesOf } from '../model/topology.js';
+import { Shutdown } from '../model/outcome.js';
+import { lanesOf, suspectsQueue } from '../model/topology.js';
 import type { Broker, Delivery, Subscription } from '../ports/broker.js';
-import type { Executor, HeldJob } from './executor.js';
+import type { Executor } from './executor.js';
+import type { HeldJob } from './held-job.js';
+import { failedDeliveries, Intake, type Refusal } from './intake.js';
+import { attemptKey, SettledMemory } from './settled-memory.js';
 import type { Settler } from './settler.js';
+import type { Solo } from './solo.js';
+import { suspectAfter, Suspects } from './suspects.js';
 import { UrgencyLine } from './urgency-line.js';
 
 export interface WorkerOptions {
@@ -19,6 +20,8 @@ export interface WorkerOptions {
   queue: Queue;
   executors: readonly Executor[];
   settler: Settler;
+  /** Shared by all workers of the process. */
+  solo: Solo;
   clock: Clock;
   log: JobLog;
   /** Jobs that run at the same time. */
@@ -37,20 +40,25 @@ const mostHeldMs = 2 * holdMs;
  *
  * Duties:
  * 1. takes deliveries of all lanes of its queue, up to the prefetch of each;
- * 2. reads each: what is no job, or a job that nobody handles, goes to the dead letters with its reason;
+ * 2. sends what is no job, or nobody's job, to the dead letters with its reason (`Intake` reads), and what was in hand
+ *    when processes died to the suspects, who are tried alone;
  * 3. holds what is not due yet, by a timer, and gives back to the delay net what came far too early;
  * 4. starts what is in hand in order of urgency, as many at a time as it has slots;
- * 5. when the channel is lost, forgets what it has not started: the broker has it back;
+ * 5. when the channel is lost, forgets what it has not started: the broker has it back. What runs goes on; if the broker
+ *    brings it here again, the new delivery is settled with the outcome, and the job does not run twice;
  * 6. stops in two phases: takes nothing new and gives back what it has not started; waits for what runs until the grace
  *    period is over, then tells it to stop. Lose nothing, may run twice.
  */
 export class Worker {
   readonly #options: WorkerOptions;
-  readonly #executors: Map<string, Executor>;
-  readonly #priorityOf: Map<string, number>;
+  readonly #intake: Intake;
   readonly #line: UrgencyLine<HeldJob>;
   readonly #early = new Map<HeldJob, Timer>();
+  readonly #runningJobs = new Map<string, HeldJob>();
+  readonly #settled = new SettledMemory();
+  readonly #suspects: Suspects;
   #subscription: Subscription | undefined;
+  /** Slots in use. */
   #running = 0;
   /** Messages that are being moved elsewhere without an attempt. */
   #moving = 0;
@@ -58,11 +66,21 @@ export class Worker {
   #whenIdle: (() => void) | undefined;
 
   constructor(options: WorkerOptions) {
-    const { queue, prefix, executors, lowShare } = options;
+    const { queue, prefix, executors, lowShare, broker, solo, log, clock } = options;
     this.#options = options;
-    this.#executors = new Map(executors.map((executor) => [executor.handler.contract.name, executor]));
-    this.#priorityOf = new Map(lanesOf(prefix, queue).map(({ name, priority }) => [name, priority]));
+    this.#intake = new Intake(queue, prefix, executors);
     this.#line = new UrgencyLine(queue.priorities, lowShare);
+    this.#suspects = new Suspects({
+      broker,
+      queue: suspectsQueue(prefix, queue),
+      intake: this.#intake,
+      solo,
+      log,
+      now: () => clock.now(),
+      run: (job) => this.#run(job),
+      bury: (delivery, job, error) => this.#bury(delivery, job, error),
+    });
+    solo.onOpen(() => this.#fill());
   }
 
   get queue(): string {
@@ -74,7 +92,6 @@ export class Worker {
     return this.#subscription?.ready ?? false;
   }
 
-  /** Slots in use. */
   get running(): number {
     return this.#running;
   }
@@ -85,9 +102,9 @@ export class Worker {
   }
 
   async start(): Promise<void> {
-    const { broker, prefetch, log } = this.#options;
+    const { broker, prefetch, prefix, queue, log } = this.#options;
     this.#subscription = await broker.consume({
-      queues: [...this.#priorityOf.keys()].map((name) => ({ name, prefetch })),
+      queues: lanesOf(prefix, queue).map(({ name }) => ({ name, prefetch })),
       onDelivery: (delivery) => this.#receive(delivery),
       onInterrupted: (error) => {
         log.warn({ queue: this.queue, err: error }, 'consumers lost; they are being restored');
@@ -95,18 +112,22 @@ export class Worker {
       },
       onReady: () => log.info({ queue: this.queue, prefetch }, 'consumers registered'),
     });
+    this.#suspects.start();
   }
 
   async stop(graceMs: number): Promise<void> {
+    const { executors } = this.#options;
     this.#stopping = true;
+    const suspectsStopped = this.#suspects.stop();
     await this.#subscription?.pause();
     for (const { delivery } of this.#forget()) delivery.requeue();
     await this.#idleWithin(graceMs);
     if (!this.#idle) {
-      for (const executor of this.#executors.values()) executor.abortAll(new Shutdown());
+      for (const executor of executors) executor.abortAll(new Shutdown());
       await this.#idleWithin(Math.min(1_000, graceMs));
     }
-    for (const executor of this.#executors.values()) executor.stop();
+    if (this.#idle) await suspectsStopped;
+    for (const executor of executors) executor.stop();
     await this.#subscription?.close();
   }
 
@@ -117,55 +138,36 @@ export class Worker {
     }
     const { clock } = this.#options;
     const now = clock.now();
-    let envelope: Envelope | undefined;
-    try {
-      envelope = readEnvelope(delivery, now, uuidv7);
-      const executor = this.#executorOf(delivery, envelope);
-      const job = { delivery, envelope, priority: this.#priority(delivery), executor };
-      const earlyMs = (envelope.dueAt ?? 0) - now;
-      if (earlyMs <= 0) this.#offer(job);
-      else this.#hold(job, earlyMs);
-    } catch (error) {
-      this.#refuse(delivery, envelope, toError(error));
-    }
+    const job = this.#intake.read(delivery, now);
+    if ('refused' in job) this.#move(this.#bury(delivery, job));
+    else if (delivery.redelivered && this.#seenBefore(job)) return;
+    else if (job.envelope.dueAt !== undefined && job.envelope.dueAt > now)
+      this.#hold(job, job.envelope.dueAt - now);
+    else this.#offer(job);
   }
 
-  #executorOf(delivery: Delivery, envelope: Envelope): Executor {
-    const executor = this.#executors.get(envelope.contract) ?? this.#foreign(delivery);
-    if (executor) {
-      envelope.contract = executor.handler.contract.name;
-      return executor;
+  /** Deals with a job that was delivered before, here or elsewhere; false when it is to run like any other. */
+  #seenBefore(job: HeldJob): boolean {
+    const { delivery, envelope } = job;
+    const key = attemptKey(envelope);
+    const running = this.#runningJobs.get(key);
+    if (running?.delivery.stale) {
+      running.delivery = delivery;
+      return true;
     }
-    throw new ContractError(
-      'JR_CONTRACT_UNKNOWN',
-      `Queue "${this.queue}" has a job of contract "${envelope.contract}", which this service has no handler for.`,
-      {
-        mend: 'Add its handler to this service, give its contract a queue of its own, or replay it once it is there.',
-      },
-    );
-  }
-
-  /** The handler whose binding brought a message from an exchange that others own. */
-  #foreign({ exchange, routingKey }: Delivery): Executor | undefined {
-    for (const executor of this.#executors.values()) {
-      const { bindings } = executor.handler;
-      if (bindings.some((b) => b.exchange === exchange && topicMatches(b.routingKey, routingKey)))
-        return executor;
+    if (this.#settled.has(key)) {
+      delivery.ack();
+      return true;
     }
-    return undefined;
-  }
-
-  #priority(delivery: Delivery): number {
-    const { queue } = this.#options;
-    return queue.type === 'classic'
-      ? Math.min(delivery.properties.priority ?? 0, queue.priorities - 1)
-      : this.#priorityOf.get(delivery.queue)!;
+    if (failedDeliveries(delivery) < suspectAfter[this.#options.queue.type]) return false;
+    this.#move(this.#options.settler.suspect(job).then(() => this.#suspects.look()));
+    return true;
   }
 
   #hold(job: HeldJob, earlyMs: number): void {
     const { clock, settler } = this.#options;
     if (earlyMs > mostHeldMs) {
-      this.#move(settler.postpone({ ...job, contract: job.executor.handler.contract }));
+      this.#move(settler.postpone(job));
       return;
     }
     const timer = clock.setTimer(earlyMs, () => {
@@ -184,22 +186,29 @@ export class Worker {
   }
 
   #fill(): void {
-    const { concurrency } = this.#options;
-    while (this.#running < concurrency) {
-      const job = this.#line.take();
-      if (!job) return;
-      this.#running++;
-      void job.executor.execute(job).then(this.#free);
+    const { concurrency, solo } = this.#options;
+    while (this.#line.size > 0 && this.#running < concurrency && !this.#stopping && solo.enter()) {
+      void this.#run(this.#line.take()!).then(this.#leave);
     }
   }
 
-  readonly #free = (): void => {
-    this.#running--;
-    if (this.#idle) this.#whenIdle?.();
-    if (!this.#stopping) this.#fill();
+  readonly #leave = (): void => {
+    this.#options.solo.leave();
+    this.#fill();
   };
 
-  #move(moved: Promise<void>): void {
+  async #run(job: HeldJob): Promise<void> {
+    const key = attemptKey(job.envelope);
+    this.#running++;
+    this.#runningJobs.set(key, job);
+    const settled = await job.executor.execute(job);
+    this.#runningJobs.delete(key);
+    this.#running--;
+    if (settled) this.#settled.add(key);
+    if (this.#idle) this.#whenIdle?.();
+  }
+
+  #move(moved: Promise<unknown>): void {
     this.#moving++;
     void moved.then(() => {
       this.#moving--;
@@ -207,18 +216,25 @@ export class Worker {
     });
   }
 
-  get #idle(): boolean {
-    return this.#running === 0 && this.#moving === 0;
+  async #bury(delivery: Delivery, job: HeldJob | Refusal, crash?: Error): Promise<void> {
+    const { settler, queue, log } = this.#options;
+    const { envelope } = job;
+    if ('refused' in job) {
+      const details = {
+        queue: queue.name,
+        job: delivery.properties.messageId,
+        reason: job.refused,
+        err: job.error,
+      };
+      log.error(details, 'message refused');
+      await settler.bury({ delivery }, envelope, queue, job.refused, job.error);
+    } else {
+      await settler.bury(job, envelope, queue, 'crashed', crash!);
+    }
   }
 
-  #refuse(delivery: Delivery, envelope: Envelope | undefined, error: Error): void {
-    const { settler, queue, log } = this.#options;
-    const reason: DeadReason = envelope ? 'unknown-contract' : 'unreadable';
-    log.error(
-      { queue: queue.name, job: delivery.properties.messageId, reason, err: error },
-      'message refused',
-    );
-    this.#move(settler.bury(delivery, envelope, queue, reason, error));
+  get #idle(): boolean {
+    return this.#running === 0 && this.#moving === 0;
   }
 
   /** Lets go of all that is not started. */

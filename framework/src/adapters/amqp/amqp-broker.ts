@@ -1,8 +1,8 @@
-import type { ChannelModel, GetMessage } from 'amqplib';
+import type { ChannelModel } from 'amqplib';
 import { type Clock, systemClock } from '../../base/clock.js';
 import { type Duration, durationMs } from '../../base/duration.js';
-import type { MessageProperties, OutgoingMessage } from '../../model/message.js';
-import { mergeTopologies, type Topology } from '../../model/topology.js';
+import type { OutgoingMessage } from '../../model/message.js';
+import { mergeTopologies, type Topology, withoutTopology } from '../../model/topology.js';
 import type {
   Broker,
   BrokerInfo,
@@ -13,8 +13,9 @@ import type {
 } from '../../ports/broker.js';
 import { AmqpConnection } from './connection.js';
 import { AmqpPublisher } from './publisher.js';
+import { PulledDelivery } from './pulled-delivery.js';
 import { AmqpSubscription } from './subscription.js';
-import { declareTopology, openChannel, removeTopology } from './topology.js';
+import { asMissing, declareTopology, openChannel, removeTopology } from './topology.js';
 import { brokerUrls } from './url.js';
 
 export interface AmqpBrokerOptions {
@@ -82,6 +83,7 @@ export class AmqpBroker implements Broker {
   }
 
   async remove(topology: Topology): Promise<void> {
+    this.#declared = withoutTopology(this.#declared, topology);
     await removeTopology(await this.#control(), topology);
   }
 
@@ -94,27 +96,19 @@ export class AmqpBroker implements Broker {
     const subscription = new AmqpSubscription(this.#consuming, options, this.#clock, () =>
       this.declare(this.#declared),
     );
-    this.#subscriptions.add(subscription);
     await subscription.start();
+    this.#subscriptions.add(subscription);
     return subscription;
   }
 
   async get(queue: string): Promise<Delivery | undefined> {
-    const channel = await openChannel(await this.#control());
-    const message = await channel.get(queue);
-    if (message === false) {
-      await channel.close();
-      return undefined;
-    }
-    const settle = (frame: () => void) => {
-      frame();
-      void channel.close().catch(() => undefined);
-    };
-    return pulled(queue, message, {
-      ack: () => settle(() => channel.ack(message)),
-      requeue: () => settle(() => channel.nack(message, false, true)),
-      reject: () => settle(() => channel.nack(message, false, false)),
+    const channel = await openChannel(await this.#consuming.open(this.#connectTimeoutMs));
+    const message = await channel.get(queue).catch((error: unknown) => {
+      throw asMissing(error);
     });
+    if (message !== false) return new PulledDelivery(queue, message, channel);
+    await channel.close();
+    return undefined;
   }
 
   async depth(queue: string): Promise<QueueDepth | undefined> {
@@ -139,23 +133,4 @@ export class AmqpBroker implements Broker {
   #control(): Promise<ChannelModel> {
     return this.#publishing.open(this.#connectTimeoutMs);
   }
-}
-
-function pulled(
-  queue: string,
-  message: GetMessage,
-  settle: Pick<Delivery, 'ack' | 'requeue' | 'reject'>,
-): Delivery {
-  const { exchange, routingKey, redelivered } = message.fields;
-  const properties = message.properties as MessageProperties;
-  return {
-    queue,
-    exchange,
-    routingKey,
-    redelivered,
-    body: message.content,
-    properties,
-    stale: false,
-    ...settle,
-  };
 }

@@ -73,7 +73,7 @@ export class AmqpPublisher {
         done: false,
       };
       if (this.#channel && this.#waiting.length === 0 && this.#inFlight.size < this.options.window) {
-        this.#send(this.#channel, entry);
+        if (!this.#send(this.#channel, entry)) this.#waiting.push(entry);
       } else if (this.#waiting.length < this.options.mostWaiting) {
         this.#waiting.push(entry);
       } else {
@@ -109,7 +109,8 @@ export class AmqpPublisher {
     try {
       const channel = await model.createConfirmChannel();
       channel.on('error', (error: Error) => (this.#channelError = error));
-      channel.once('close', () => this.#lost(channel));
+      // Before amqplib fails the confirms: a closed channel says nothing of them, which is not a nack.
+      channel.prependOnceListener('close', () => this.#lost(channel));
       channel.on('return', (message: Message) => this.#markReturned(message));
       this.#channel = channel;
       this.#sendWaiting();
@@ -122,7 +123,8 @@ export class AmqpPublisher {
     }
   }
 
-  #send(channel: ConfirmChannel, entry: Entry): void {
+  /** False when the channel is closing and has not said so yet. */
+  #send(channel: ConfirmChannel, entry: Entry): boolean {
     this.#inFlight.add(entry);
     const { exchange, routingKey, body, properties } = entry.message;
     try {
@@ -133,11 +135,13 @@ export class AmqpPublisher {
         { ...properties, deliveryMode: 2, mandatory: true },
         (error: unknown) => this.#confirmed(channel, entry, error),
       );
+      return true;
     } catch (error) {
       // A closed channel throws, and so does a property that AMQP cannot hold: only the first can be mended by waiting.
       this.#inFlight.delete(entry);
-      if (channel !== this.#channel || isClosedChannel(error)) this.#waiting.unshift(entry);
-      else this.#settle(entry, error as Error);
+      if (channel !== this.#channel || isClosedChannel(error)) return false;
+      this.#settle(entry, error as Error);
+      return true;
     }
   }
 
@@ -183,12 +187,13 @@ export class AmqpPublisher {
   }
 
   #sendWaiting(): void {
-    let sent = 0;
-    while (this.#channel && sent < this.#waiting.length && this.#inFlight.size < this.options.window) {
-      const entry = this.#waiting[sent++]!;
-      if (!entry.done) this.#send(this.#channel, entry);
+    const channel = this.#channel;
+    while (channel && this.#waiting.length > 0 && this.#inFlight.size < this.options.window) {
+      const batch = this.#waiting.splice(0, this.options.window - this.#inFlight.size);
+      const refused = batch.filter((entry) => !entry.done && !this.#send(channel, entry));
+      this.#waiting.unshift(...refused);
+      if (refused.length > 0) return; // the next channel takes them
     }
-    this.#waiting.splice(0, sent);
   }
 
   #markReturned({ fields, properties }: Message): void {

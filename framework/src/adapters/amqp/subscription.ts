@@ -5,6 +5,7 @@ import type { MessageProperties } from '../../model/message.js';
 import type { ConsumeOptions, Delivery, Subscription } from '../../ports/broker.js';
 import { AckLedger } from './ack-ledger.js';
 import type { AmqpConnection } from './connection.js';
+import { asMissing } from './topology.js';
 
 const firstBackoffMs = 50;
 const longestBackoffMs = 1_000;
@@ -23,16 +24,14 @@ export class AmqpSubscription implements Subscription {
   #stopped = false;
   #restoring: Promise<void> | undefined;
   readonly #stopping = new AbortController();
-  readonly #stopListening: () => void;
+  #stopListening: (() => void) | undefined;
 
   constructor(
     private readonly connection: AmqpConnection,
     private readonly options: ConsumeOptions,
     private readonly clock: Clock,
     private readonly redeclare: () => Promise<void>,
-  ) {
-    this.#stopListening = connection.onUp(() => void this.#restore().catch(() => undefined));
-  }
+  ) {}
 
   get ready(): boolean {
     return this.#generation !== undefined && !this.#paused;
@@ -40,7 +39,13 @@ export class AmqpSubscription implements Subscription {
 
   /** Resolves when all consumers are registered; rejects with what prevents it the first time. */
   async start(): Promise<void> {
-    await this.#restore(true);
+    try {
+      await this.#restore(true);
+    } catch (error) {
+      await this.close();
+      throw asMissing(error);
+    }
+    this.#stopListening = this.connection.onUp(() => void this.#restore().catch(() => undefined));
   }
 
   async pause(): Promise<void> {
@@ -50,6 +55,7 @@ export class AmqpSubscription implements Subscription {
   }
 
   async resume(): Promise<void> {
+    if (!this.#paused) return;
     this.#paused = false;
     await this.#restoring?.catch(() => undefined);
     await this.#generation?.consume();
@@ -58,7 +64,7 @@ export class AmqpSubscription implements Subscription {
   async close(): Promise<void> {
     this.#stopped = true;
     this.#stopping.abort();
-    this.#stopListening();
+    this.#stopListening?.();
     await this.#restoring?.catch(() => undefined);
     const generation = this.#generation;
     this.#generation = undefined;

@@ -4,7 +4,8 @@ import type { QueuePlan, Topology } from '../../model/topology.js';
 
 /**
  * Declares what a plan has, in order: exchanges, queues, bindings. The requests of each kind are sent together.
- * @throws TopologyError (`JR_TOPOLOGY_CONFLICT`) when something exists with other arguments.
+ * @throws TopologyError (`JR_TOPOLOGY_CONFLICT`) when something exists with other arguments; (`JR_TOPOLOGY_MISSING`)
+ * when a binding names something that does not exist.
  */
 export async function declareTopology(model: ChannelModel, topology: Topology): Promise<void> {
   const channel = await openChannel(model);
@@ -50,19 +51,28 @@ export async function openChannel(model: ChannelModel): Promise<Channel> {
   return channel;
 }
 
+/** An error of the broker that names a queue or exchange it has not, as a TopologyError; any other as it is. */
+export function asMissing(error: unknown): Error {
+  const seen = toError(error);
+  const [, kind, name] = /NOT[_-]FOUND - no (queue|exchange) '([^']+)'/.exec(seen.message) ?? [];
+  if (name === undefined) return seen;
+  return new TopologyError('JR_TOPOLOGY_MISSING', `The broker has no ${kind} "${name}".`, {
+    mend:
+      kind === 'exchange'
+        ? 'It belongs to another system: have it declared there first, or check its name in "bindings".'
+        : 'Declare it first, or check the prefix.',
+    cause: seen,
+  });
+}
+
 /** `inequivalent arg 'x-message-ttl' for queue 'q' in vhost '/': received '2' but current is '1'` */
 const inequivalent =
   /inequivalent arg '([^']+)' for (queue|exchange) '([^']+)' in vhost '[^']*': received (.+?) but current is (.+?)"?$/;
 
 function asConflict(error: unknown, topology: Topology): Error {
   const { message } = toError(error);
-  const missing = /NOT[_-]FOUND - no exchange '([^']+)'/.exec(message)?.[1];
-  if (missing !== undefined) {
-    return new TopologyError('JR_TOPOLOGY_MISSING', `Exchange "${missing}" does not exist.`, {
-      mend: 'It belongs to another system: have it declared there first, or check its name in "bindings".',
-      cause: error,
-    });
-  }
+  const missing = asMissing(error);
+  if (missing !== error) return missing;
   const [, argument, kind, name, asked, current] = inequivalent.exec(message) ?? [];
   if (name === undefined) return toError(error);
   const plan = topology.queues.find((queue: QueuePlan) => queue.name === name);

@@ -1,7 +1,7 @@
 import { type Clock, systemClock } from '../../base/clock.js';
 import { BrokerError, PublishError } from '../../base/errors.js';
 import type { OutgoingMessage } from '../../model/message.js';
-import { mergeTopologies, type Topology } from '../../model/topology.js';
+import { mergeTopologies, type Topology, withoutTopology } from '../../model/topology.js';
 import type {
   Broker,
   BrokerInfo,
@@ -58,7 +58,7 @@ export class MemoryBroker implements Broker {
 
   async remove(topology: Topology): Promise<void> {
     await this.#open();
-    this.#declared = without(this.#declared, topology);
+    this.#declared = withoutTopology(this.#declared, topology);
     this.node.remove(topology);
   }
 
@@ -121,18 +121,4 @@ export class MemoryBroker implements Broker {
       mend: 'Do not use a client or service after close() or stop().',
     });
   }
-}
-
-/** A topology less the exchanges and queues of another, and less the bindings that touch them. */
-function without(topology: Topology, removed: Topology): Topology {
-  const exchanges = new Set(removed.exchanges.map(({ name }) => name));
-  const queues = new Set(removed.queues.map(({ name }) => name));
-  return {
-    exchanges: topology.exchanges.filter(({ name }) => !exchanges.has(name)),
-    queues: topology.queues.filter(({ name }) => !queues.has(name)),
-    bindings: topology.bindings.filter(
-      ({ source, queue, exchange }) =>
-        !exchanges.has(source) && !exchanges.has(exchange ?? '') && !queues.has(queue ?? ''),
-    ),
-  };
 }
