@@ -65,8 +65,8 @@ async function* readBatches(
       // The next batch is on its way while this one is written.
       pending = cursor.fetch(nextBatchRows(rows));
       pending.catch(() => {});
-      yield rows;
       progress.rows += rows.length;
+      yield rows;
       rows = (await pending).rows;
     }
     await cursor.finish();
@@ -166,6 +166,7 @@ class ReportCursor {
   };
 
   private async run<R>(config: string | QueryConfig): Promise<pg.QueryResult & { rows: R[] }> {
+    this.aborted?.throwIfAborted();
     try {
       return (await this.client.query(config as pg.QueryConfig)) as pg.QueryResult & { rows: R[] };
     } catch (error) {

@@ -1,5 +1,7 @@
+import { readFileSync } from 'node:fs';
 import { createRequire } from 'node:module';
 import PDFDocument from 'pdfkit';
+import { needsShaping, withoutShaping } from './unshaped-font.js';
 
 /** Paths of TrueType or OpenType files. */
 export interface PdfFonts {
@@ -74,14 +76,22 @@ export class Pen {
   /** Writes one line whose top is at `y`, and which begins, ends or is centred at `x`. */
   write(text: string, x: number, y: number, align: 'left' | 'right' | 'center' = 'left'): void {
     if (text === '') return;
-    const { font, size, color } = this.style;
+    const { size, color } = this.style;
     const width = align === 'left' ? 0 : this.measure(text);
     const left = align === 'left' ? x : align === 'right' ? x - width : x - width / 2;
-    this.doc.font(font).fontSize(size).fillColor(color).text(text, left, y, { lineBreak: false });
+    this.doc
+      .font(this.fontFor(text))
+      .fontSize(size)
+      .fillColor(color)
+      .text(text, left, y, { lineBreak: false });
+  }
+
+  private fontFor(text: string): string {
+    return this.style.font === 'regular' && !needsShaping(text) ? 'unshaped' : this.style.font;
   }
 
   private measureCharacter(character: string): number {
-    const width = this.doc.font(this.style.font).fontSize(this.style.size).widthOfString(character);
+    const width = this.doc.font(this.fontFor(character)).fontSize(this.style.size).widthOfString(character);
     this.widths.set(character, width);
     return width;
   }
@@ -93,9 +103,11 @@ export function newDocument(title: string, created: Date, fonts: PdfFonts): PDFK
     autoFirstPage: false,
     lang: 'en',
     displayTitle: true,
+    fontLayoutCache: false,
     info: { Title: title, Creator: 'Jobrail reports', Producer: 'Jobrail reports', CreationDate: created },
   });
   doc.registerFont('regular', fonts.regular);
   doc.registerFont('bold', fonts.bold);
+  doc.registerFont('unshaped', withoutShaping(readFileSync(fonts.regular)));
   return doc;
 }
