@@ -9,10 +9,10 @@ import { Templates } from './templates.js';
 /**
  * Writes a mail and hands it to the mail server.
  *
- * The waits add up to about half an hour, a quarter with the jitter: enough for a mail server that restarts, and for
- * the greylisting that answers a first mail with "451 come back in five minutes".
+ * The waits add up to two hours, half of that with the jitter: enough for a mail server that restarts, and for the
+ * greylisting that answers a first mail with "451 come back in five minutes".
  */
-@Job(SendEmail, { retry: exponential({ attempts: 12, from: '1s', to: '30m' }), timeout: '30s' })
+@Job(SendEmail, { retry: exponential({ attempts: 15, from: '1s', to: '30m' }), timeout: '30s' })
 export class SendEmailHandler implements Handler<typeof SendEmail> {
   constructor(
     @inject(Templates) private readonly templates: Templates,

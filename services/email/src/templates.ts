@@ -1,3 +1,5 @@
+import { readdirSync, readFileSync } from 'node:fs';
+import { join, sep } from 'node:path';
 import { Liquid, LiquidError, type Template, UndefinedVariableError } from 'liquidjs';
 import { EmailTemplate } from './jobs.js';
 import { escapedForHtml, onOneLine, templateFilters, UnshowableValue } from './template-output.js';
@@ -40,9 +42,11 @@ export class Templates {
    */
   constructor(options: { directory: string; product: string }) {
     const { directory } = options;
+    const files = readFiles(directory);
     this.product = options.product;
-    this.htmlEngine = engineOn(directory, escapedForHtml);
-    this.textEngine = engineOn(directory, onOneLine);
+    this.htmlEngine = engineOn(files, escapedForHtml);
+    this.textEngine = engineOn(files, onOneLine);
+    const parse = (engine: Liquid, file: string) => parsedOrThrow(engine, file, directory);
     for (const shared of sharedPieces) parse(this.htmlEngine, shared);
     for (const name of EmailTemplate.options) {
       this.parsed.set(name, {
@@ -79,9 +83,22 @@ export class Templates {
 /** Parsed at start like the templates, so that one that is missing is not found by the first mail. */
 const sharedPieces = ['layout.html.liquid', 'button.html.liquid'];
 
-function engineOn(directory: string, outputEscape: (value: unknown) => string): Liquid {
+/** All template files, by path within the directory. */
+function readFiles(directory: string): Record<string, string> {
+  try {
+    const paths = readdirSync(directory, { recursive: true, encoding: 'utf8' });
+    const files = paths.filter((path) => path.endsWith('.liquid'));
+    return Object.fromEntries(
+      files.map((path) => [path.replaceAll(sep, '/'), readFileSync(join(directory, path), 'utf8')]),
+    );
+  } catch (cause) {
+    throw unusable(`The template folder ${directory} cannot be read`, cause);
+  }
+}
+
+function engineOn(files: Record<string, string>, outputEscape: (value: unknown) => string): Liquid {
   const engine = new Liquid({
-    root: [directory],
+    templates: files,
     cache: true,
     outputEscape,
     strictFilters: true,
@@ -93,18 +110,17 @@ function engineOn(directory: string, outputEscape: (value: unknown) => string): 
   return engine;
 }
 
-function parse(engine: Liquid, file: string): Template[] {
+function parsedOrThrow(engine: Liquid, file: string, directory: string): Template[] {
   try {
     return engine.parseFileSync(file);
   } catch (cause) {
-    const directory = engine.options.root.join(', ');
-    throw new TemplateError(
-      'TEMPLATE_UNUSABLE',
-      `Template file "${file}" in ${directory} cannot be used: ${messageOf(cause)}.`,
-      'Correct the file, or point TEMPLATES_DIR at the folder that has all of them.',
-      cause,
-    );
+    throw unusable(`Template file "${file}" in ${directory} cannot be used`, cause);
   }
+}
+
+function unusable(what: string, cause: unknown): TemplateError {
+  const mend = 'Correct it, or point TEMPLATES_DIR at the folder that has all of the files.';
+  return new TemplateError('TEMPLATE_UNUSABLE', `${what}: ${messageOf(cause)}.`, mend, cause);
 }
 
 function unwritable(name: EmailTemplate, error: unknown): unknown {

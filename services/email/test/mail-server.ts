@@ -4,9 +4,11 @@ import type { Readable } from 'node:stream';
 import { buffer } from 'node:stream/consumers';
 import PostalMime, { type Email } from 'postal-mime';
 import { SMTPServer, type SMTPServerSession } from 'smtp-server';
+import { Changes } from './changes.js';
 
 /** A mail that the server took, as an independent parser reads it. */
 export interface ReceivedMail extends Email {
+  messageId: string;
   raw: string;
   envelope: { from: string; to: string[] };
 }
@@ -34,7 +36,7 @@ export class MailServer {
   /** Every address of a RCPT TO, refused ones included. */
   readonly recipientsAsked: string[] = [];
   connections = 0;
-  private readonly waiting = new Set<() => void>();
+  private readonly changes = new Changes();
 
   private constructor(
     private readonly server: SMTPServer,
@@ -59,7 +61,7 @@ export class MailServer {
         self.recipientsAsked.push(address);
         const refusal = options.refuseRecipient?.(address);
         done(refusal && replyError(refusal));
-        self.wake();
+        self.changes.tell();
       },
       onData: (stream, session, done) => {
         self.take(stream, session, options).then((refusal) => done(refusal && replyError(refusal)), done);
@@ -76,14 +78,9 @@ export class MailServer {
     return `smtp://127.0.0.1:${this.port}`;
   }
 
-  /** Resolves when `reached` holds, asked after each thing that happens here. */
-  async until(reached: (server: this) => boolean): Promise<void> {
-    while (!reached(this)) await new Promise<void>((resolve) => this.waiting.add(resolve));
-  }
-
   /** The first `count` mails, once they are here. */
   async mails(count: number): Promise<ReceivedMail[]> {
-    await this.until(({ received }) => received.length >= count);
+    await this.changes.until(() => this.received.length >= count);
     return this.received.slice(0, count);
   }
 
@@ -98,8 +95,10 @@ export class MailServer {
     { refuseMail }: MailServerOptions,
   ): Promise<Refusal | undefined> {
     const raw = await buffer(stream);
+    const parsed = await PostalMime.parse(raw);
     const mail: ReceivedMail = {
-      ...(await PostalMime.parse(raw)),
+      ...parsed,
+      messageId: parsed.messageId ?? '(none)',
       raw: raw.toString('latin1'),
       envelope: {
         from: envelope.mailFrom ? envelope.mailFrom.address : '',
@@ -108,13 +107,8 @@ export class MailServer {
     };
     const refusal = await refuseMail?.(mail);
     if (refusal === undefined) this.received.push(mail);
-    this.wake();
+    this.changes.tell();
     return refusal;
-  }
-
-  private wake(): void {
-    for (const resolve of this.waiting) resolve();
-    this.waiting.clear();
   }
 }
 

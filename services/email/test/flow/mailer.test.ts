@@ -1,6 +1,6 @@
 import { randomBytes } from 'node:crypto';
 import { once } from 'node:events';
-import { type AddressInfo, createServer } from 'node:net';
+import { type AddressInfo, createServer, type Socket } from 'node:net';
 import { Readable } from 'node:stream';
 import { expect } from 'chai';
 import { DeliveryError, type DeliveryErrorCode } from '../../src/delivery-error.js';
@@ -204,10 +204,10 @@ describe('Mailer, on a real SMTP server', () => {
     const { port } = silent.address() as AddressInfo;
     mailer = new Mailer({ smtpUrl: `smtp://127.0.0.1:${port}`, from, connections: 1 });
     const sending = mailer.send(mail(), abort.signal).catch((reason: unknown) => reason);
-    const [socket] = await once(silent, 'connection');
+    const [socket] = (await once(silent, 'connection')) as [Socket];
     abort.abort(new Error('timeout'));
     expect(await sending).to.equal(abort.signal.reason);
-    await once(socket as NodeJS.EventEmitter, 'close');
+    await once(socket, 'close');
     silent.close();
   });
 
@@ -232,9 +232,8 @@ describe('Mailer, on a real SMTP server', () => {
 
   it('uses no more connections than allowed', async () => {
     await start(undefined, 2);
-    await Promise.all(
-      Array.from({ length: 12 }, (_, index) => mailer.send(mail({ jobId: `job-${index}` }), never)),
-    );
+    const jobs = Array.from({ length: 12 }, (_, index) => `job-${index}`);
+    await Promise.all(jobs.map((jobId) => mailer.send(mail({ jobId }), new AbortController().signal)));
     expect(server.received).to.have.length(12);
     expect(server.connections).to.equal(2);
   });

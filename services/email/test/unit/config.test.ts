@@ -1,3 +1,4 @@
+import { readFileSync } from 'node:fs';
 import { expect } from 'chai';
 import { readConfig } from '../../src/config.js';
 
@@ -71,6 +72,21 @@ describe('readConfig', () => {
       expect(() => readConfig({ ...complete, [name]: value })).to.throw(message);
     });
   }
+
+  it('reads no variable that the README does not explain', () => {
+    const asked: string[] = [];
+    readConfig(
+      new Proxy(complete, {
+        get(variables, name) {
+          asked.push(String(name));
+          return Reflect.get(variables, name) as unknown;
+        },
+      }),
+    );
+    const readme = readFileSync(new URL('../../../README.md', import.meta.url), 'utf8');
+    expect(asked).to.have.length(8);
+    for (const name of asked) expect(readme).to.include(`| \`${name}\``);
+  });
 
   it('never shows a password', () => {
     const message = messageOf(() => readConfig({ ...complete, SMTP_URL: 'smtpx://robot:secret@mail' }));

@@ -165,7 +165,7 @@ describe('Templates', () => {
       copy = await mkdtemp(join(tmpdir(), 'jobrail-templates-'));
       await cp(directory, copy, { recursive: true });
     });
-    afterEach(() => rm(copy, { recursive: true }));
+    afterEach(() => rm(copy, { recursive: true, force: true }));
 
     for (const file of ['layout.html.liquid', 'reset/text.liquid']) {
       it(`names the missing file ${file}`, async () => {
@@ -188,11 +188,19 @@ describe('Templates', () => {
       expect(error.message).to.include('undefined filter: shout');
     });
 
-    it('reads no file after that', async () => {
+    it('names a folder that is not there', () => {
+      const error = errorOf(() => new Templates({ directory: `${copy}/none`, product: 'Rail' }));
+      expect(error.message).to.include(`${copy}/none cannot be read`).and.to.include('TEMPLATES_DIR');
+    });
+
+    it('reads all files, and none after that', async () => {
       const read = new Templates({ directory: copy, product: 'Rail' });
       await rm(copy, { recursive: true });
-      expect(read.write('welcome', complete.welcome).html).to.include('Welcome, Ada');
-      await cp(directory, copy, { recursive: true });
+      for (const name of EmailTemplate.options) {
+        expect(read.write(name, complete[name])).to.deep.equal(
+          new Templates({ directory, product: 'Rail' }).write(name, complete[name]),
+        );
+      }
     });
   });
 });
