@@ -2,10 +2,11 @@ import type { Container, ContainerModule } from 'inversify';
 import type { Logger } from 'pino';
 import { type Duration, durationMs } from './base/duration.js';
 import { ConfigError, describe, OptionError } from './base/errors.js';
-import { nearest, refuseUnknownOptions, wholeNumber } from './base/options.js';
+import { refuseUnknownOptions } from './base/options.js';
 import { brokerOf, type JobClientOptions, readClientOptions } from './client.js';
 import { logFilter } from './filters/log.js';
 import { traceFilter } from './filters/trace.js';
+import { type BrokerFeatures, brokerFeatures } from './model/broker-features.js';
 import type { Queue } from './model/contract.js';
 import type { Filter } from './model/filter.js';
 import type { HandlerClass } from './model/job.js';
@@ -16,18 +17,13 @@ import { type BoundHandler, bindHandlers } from './runtime/handlers.js';
 import { HealthServer } from './runtime/health.js';
 import { JobPublisher } from './runtime/job-publisher.js';
 import { defaultLog } from './runtime/log.js';
+import { type QueueOptions, queuesOf, readQueueOptions, refuseLongJobs } from './runtime/queue-options.js';
 import { Settler } from './runtime/settler.js';
 import { Solo } from './runtime/solo.js';
+import { Watchdog } from './runtime/watchdog.js';
 import { Worker } from './runtime/worker.js';
 
-export interface QueueOptions {
-  /** Jobs that run at the same time. Default 10. */
-  concurrency?: number;
-  /** Jobs held of each lane, running ones included. Default: twice the concurrency, at least 10. */
-  prefetch?: number;
-  /** Part of the starts that go to the least urgent job in hand, 0 to 1. Default 0: strict order of urgency. */
-  lowShare?: number;
-}
+export type { QueueOptions };
 
 export interface JobServiceOptions extends Omit<JobClientOptions, 'name'> {
   /** Name of the service, on its spans, log lines and the jobs it enqueues. */
@@ -41,6 +37,10 @@ export interface JobServiceOptions extends Omit<JobClientOptions, 'name'> {
   gracePeriod?: Duration;
   /** How long a handler may go on after `job.signal` aborted before its slot is taken away. Default 10 s. */
   abandonAfter?: Duration;
+  /** The `consumer_timeout` that the broker is configured for, where it is not RabbitMQ's 30 min. */
+  brokerAckTimeout?: Duration;
+  /** The process is killed when its event loop stands still for this long; `false` never. Default 30 s. */
+  watchdog?: Duration | false;
   /** Serves `/health/live` and `/health/ready`. */
   health?: { port: number; host?: string };
   /** Default: pino, readable on a terminal, JSON lines otherwise, level from LOG_LEVEL. */
@@ -48,10 +48,9 @@ export interface JobServiceOptions extends Omit<JobClientOptions, 'name'> {
 }
 
 const knownOptions = [
-  'name', 'handlers', 'modules', 'queues', 'gracePeriod', 'abandonAfter', 'health', 'log',
+  'name', 'handlers', 'modules', 'queues', 'gracePeriod', 'abandonAfter', 'brokerAckTimeout', 'watchdog', 'health', 'log',
   'url', 'prefix', 'connectTimeout', 'publishTimeout', 'maxPayloadBytes', 'broker', 'clock',
 ]; // prettier-ignore
-const knownQueueOptions = ['concurrency', 'prefetch', 'lowShare'];
 
 type State = 'new' | 'starting' | 'running' | 'stopping' | 'stopped';
 
@@ -70,6 +69,7 @@ export class JobService {
   readonly #broker: Broker;
   readonly #filters: Filter[];
   readonly #health: HealthServer;
+  readonly #watchdog: Watchdog | undefined;
   #container: Container | undefined;
   #workers: Worker[] = [];
   #state: State = 'new';
@@ -90,6 +90,8 @@ export class JobService {
     this.#log = options.log ?? defaultLog(options.name);
     this.#broker = brokerOf(options, options.name);
     this.#filters = [traceFilter, logFilter(this.#log)];
+    const { watchdog = '30s' } = options;
+    if (watchdog !== false) this.#watchdog = new Watchdog(durationMs(watchdog, 'watchdog of JobService'));
     this.#health = new HealthServer(() => this.readiness());
   }
 
@@ -134,13 +136,16 @@ export class JobService {
     try {
       const { handlers, container } = await bindHandlers(this.#options.handlers, this.#options.modules ?? []);
       this.#container = container;
-      const queues = this.#queues(handlers);
+      const queues = queuesOf(handlers, this.#options);
       await this.#broker.connect();
-      await this.#broker.declare(serviceTopology(this.#settings.prefix, handlers));
+      const features = brokerFeatures(this.#broker.info?.version);
+      refuseLongJobs(handlers, this.#options, { features, deafMs: this.#deafMs });
+      await this.#broker.declare(serviceTopology(this.#settings.prefix, handlers, features));
       this.#workers = this.#makeWorkers(handlers, queues);
       await Promise.all(this.#workers.map((worker) => worker.start()));
       const { health } = this.#options;
       if (health) await this.#health.start(health.port, health.host);
+      this.#watchdog?.start();
       this.#state = 'running';
       this.#log.info(
         { queues: [...queues.keys()], broker: this.#broker.info },
@@ -178,6 +183,7 @@ export class JobService {
     this.#state = 'stopping';
     await Promise.all(this.#workers.map((worker) => worker.stop(this.#graceMs)));
     await this.#health.stop();
+    await this.#watchdog?.stop();
     if (this.#options.broker === undefined) await this.#broker.close();
     await this.#container?.unbindAllAsync();
     this.#state = 'stopped';
@@ -205,74 +211,16 @@ export class JobService {
       return new Worker({ ...shared, ...slots, broker: this.#broker, prefix, queue, executors, settler });
     });
   }
-
-  /** The queues of the handlers, held against those that are configured. */
-  #queues(handlers: readonly BoundHandler[]): Map<string, Queue> {
-    const configured = this.#options.queues;
-    if (handlers.length === 0) {
-      throw new ConfigError('JR_CONFIG_INVALID', `Service "${this.#options.name}" has no handlers.`, {
-        mend: 'Give at least one class marked with @Job in "handlers".',
-      });
-    }
-    const queues = new Map<string, Queue>();
-    for (const { name, contract } of handlers) {
-      const { queue } = contract;
-      const other = queues.get(queue.name);
-      if (other && (other.priorities !== queue.priorities || other.type !== queue.type)) {
-        throw new ConfigError('JR_CONFIG_INVALID', `Queue "${queue.name}" is defined twice, differently.`, {
-          mend: 'Define it once with defineQueue() and share it between its contracts.',
-        });
-      }
-      if (!(queue.name in configured)) {
-        throw new ConfigError(
-          'JR_CONFIG_INVALID',
-          `Handler ${name} works on queue "${queue.name}", which is not configured.`,
-          {
-            mend: `Add it: queues: { ${queue.name}: { concurrency: 10 } }.`,
-          },
-        );
-      }
-      queues.set(queue.name, queue);
-    }
-    for (const name of Object.keys(configured)) {
-      if (queues.has(name)) continue;
-      const near = nearest(name, [...queues.keys()]);
-      throw new ConfigError(
-        'JR_CONFIG_INVALID',
-        `Queue "${name}" is configured but no handler works on it.`,
-        {
-          mend: near ? `Did you mean "${near}"?` : 'Remove it, or add its handlers.',
-        },
-      );
-    }
-    return queues;
-  }
-}
-
-function readQueueOptions(queue: string, options: QueueOptions) {
-  const subject = `queue "${queue}" of JobService`;
-  refuseUnknownOptions(subject, options, knownQueueOptions);
-  const concurrency = wholeNumber(options.concurrency ?? 10, `concurrency of ${subject}`, {
-    min: 1,
-    max: 10_000,
-  });
-  const prefetch = options.prefetch ?? Math.min(65_535, Math.max(10, 2 * concurrency));
-  wholeNumber(prefetch, `prefetch of ${subject}`, { min: concurrency, max: 65_535 });
-  const { lowShare = 0 } = options;
-  if (!(lowShare >= 0 && lowShare <= 1)) {
-    throw new OptionError(`lowShare of ${subject} is ${describe(lowShare)}.`, {
-      mend: 'Give a number from 0 to 1.',
-    });
-  }
-  return { concurrency, prefetch, lowShare };
 }
 
 /** The queues of the handlers, and what else they are bound to. */
-function serviceTopology(prefix: string, handlers: readonly BoundHandler[]): Topology {
-  const topology = jobsTopology(
-    prefix,
-    handlers.map(({ contract }) => contract),
-  );
+function serviceTopology(
+  prefix: string,
+  handlers: readonly BoundHandler[],
+  features: BrokerFeatures,
+): Topology {
+  const contracts = handlers.map(({ contract }) => contract);
+  const topology = jobsTopology(prefix, contracts, features);
   for (const { contract, bindings } of handlers) {
     for (const { exchange, routingKey } of bindings) {
       topology.bindings.push({ source: exchange, routingKey, queue: laneQueue(prefix, contract.queue, 0) });

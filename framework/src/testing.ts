@@ -5,6 +5,7 @@ import { MemoryBroker } from './adapters/memory/memory-broker.js';
 import { showMs } from './base/duration.js';
 import { VirtualClock } from './base/virtual-clock.js';
 import { JobClient } from './client.js';
+import { brokerFeatures } from './model/broker-features.js';
 import type { Contract, InputOf } from './model/contract.js';
 import type { EnqueueOptions, EnqueuedJob } from './model/enqueue-options.js';
 import type { Attempt, Filter } from './model/filter.js';
@@ -133,7 +134,15 @@ export async function createTestRail(options: TestRailOptions): Promise<TestRail
   const { handlers, modules = [] } = options;
   const shared = { broker, clock, prefix: 'test' };
   const client = new JobClient({ ...shared, name: 'test' });
-  const service = new JobService({ ...shared, name: 'test', handlers, modules, queues, log: silentLog() });
+  const service = new JobService({
+    ...shared,
+    name: 'test',
+    handlers,
+    modules,
+    queues,
+    log: silentLog(),
+    watchdog: false,
+  });
   const rail = new TestRail(clock, broker, client, service, options.drainLimitMs ?? 400 * 86_400_000);
   service.use({
     name: 'record',
@@ -174,7 +183,12 @@ export async function isolatedRail(
     broker,
     async cleanup(...contracts) {
       await client.close();
-      await broker.remove(mergeTopologies(jobsTopology(prefix, contracts), wholeDelayNet(prefix)));
+      await broker.remove(
+        mergeTopologies(
+          jobsTopology(prefix, contracts, brokerFeatures(broker.info?.version)),
+          wholeDelayNet(prefix),
+        ),
+      );
       await broker.close();
     },
   };

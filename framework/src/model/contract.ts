@@ -1,4 +1,5 @@
 import type { StandardSchemaV1 } from '@standard-schema/spec';
+import { type Duration, durationMs } from '../base/duration.js';
 import { ContractError, describe, type PayloadIssue } from '../base/errors.js';
 import { refuseUnknownOptions, wholeNumber } from '../base/options.js';
 
@@ -11,6 +12,8 @@ export interface Queue {
   readonly priorities: number;
   /** `quorum`: a lane for each priority, replicated. `classic`: one queue with `x-max-priority`, for estates that have it. */
   readonly type: 'quorum' | 'classic';
+  /** How long the broker waits for an ack before it gives a job to somebody else; undefined leaves it to the broker. */
+  readonly ackTimeoutMs: number | undefined;
 }
 
 const reservedQueueNames = ['jobs', 'dead', 'delay', 'events', 'unroutable', 'control'];
@@ -29,6 +32,11 @@ export function defineQueue(
     type?: 'quorum' | 'classic';
     /** The `x-max-priority` of a classic queue, 0 to 9. */
     maxPriority?: number;
+    /**
+     * How long the broker waits for an ack. Default: what the broker is configured for, 30 min. Needed where handlers
+     * have longer timeouts; takes effect on RabbitMQ 3.12 and later.
+     */
+    ackTimeout?: Duration;
   } = {},
 ): Queue {
   if (typeof name !== 'string' || !/^[A-Za-z0-9_-]{1,60}$/.test(name) || reservedQueueNames.includes(name)) {
@@ -37,8 +45,8 @@ export function defineQueue(
     });
   }
   const subject = `queue "${name}"`;
-  refuseUnknownOptions(subject, options, ['priorities', 'type', 'maxPriority']);
-  const { type = 'quorum', maxPriority } = options;
+  refuseUnknownOptions(subject, options, ['priorities', 'type', 'maxPriority', 'ackTimeout']);
+  const { type = 'quorum', maxPriority, ackTimeout } = options;
   if (type !== 'quorum' && type !== 'classic') {
     throw new ContractError('JR_CONTRACT_INVALID', `The type of ${subject} is ${describe(type)}.`, {
       mend: 'Use "quorum" (the default) or "classic".',
@@ -55,7 +63,9 @@ export function defineQueue(
     `priorities of ${subject}`,
     bounds,
   );
-  return Object.freeze({ name, priorities, type });
+  const ackTimeoutMs =
+    ackTimeout === undefined ? undefined : durationMs(ackTimeout, `ackTimeout of ${subject}`);
+  return Object.freeze({ name, priorities, type, ackTimeoutMs });
 }
 
 /** What a job is called, where it waits and what its payload looks like; shared by producer and handler. */

@@ -1,4 +1,5 @@
 import { delayRoutingKey, type DelayRoute, levels, levelTtlMs, radix } from './delay.js';
+import { type BrokerFeatures, brokerFeatures } from './broker-features.js';
 import type { Contract, Queue } from './contract.js';
 
 /** What must exist on the broker, as plain data: computed first, printed or compared, then declared. */
@@ -30,6 +31,7 @@ export interface QueueArguments {
   'x-message-ttl'?: number;
   'x-max-priority'?: number;
   'x-delivery-limit'?: number;
+  'x-consumer-timeout'?: number;
 }
 
 /** From an exchange to a queue, or to another exchange. */
@@ -83,10 +85,14 @@ export function jobRoutingKey(contract: Contract, priority: number): string {
 }
 
 /** Everything but the delay net, whose parts are declared when first used. */
-export function jobsTopology(prefix: string, contracts: readonly Contract[]): Topology {
+export function jobsTopology(
+  prefix: string,
+  contracts: readonly Contract[],
+  features: BrokerFeatures = brokerFeatures(undefined),
+): Topology {
   const plan = baseTopology(prefix);
   const queues = new Map(contracts.map(({ queue }) => [queue.name, queue]));
-  for (const queue of queues.values()) addQueue(plan, prefix, queue);
+  for (const queue of queues.values()) addQueue(plan, prefix, queue, features);
   for (const contract of contracts) {
     for (const lane of lanesOf(prefix, contract.queue)) {
       plan.bindings.push({
@@ -113,13 +119,16 @@ function baseTopology(prefix: string): Topology {
   };
 }
 
-function addQueue(plan: Topology, prefix: string, queue: Queue): void {
+function addQueue(plan: Topology, prefix: string, queue: Queue, features: BrokerFeatures): void {
   const dead = deadQueue(prefix, queue);
   plan.queues.push({ name: dead, arguments: { 'x-queue-type': 'quorum' } });
   plan.bindings.push({ source: deadExchange(prefix), routingKey: queue.name, queue: dead });
-  plan.queues.push({ name: suspectsQueue(prefix, queue), arguments: quorumArguments(prefix, queue) });
+  plan.queues.push({
+    name: suspectsQueue(prefix, queue),
+    arguments: quorumArguments(prefix, queue, features),
+  });
   for (const lane of lanesOf(prefix, queue)) {
-    plan.queues.push({ name: lane.name, arguments: laneArguments(prefix, queue) });
+    plan.queues.push({ name: lane.name, arguments: laneArguments(prefix, queue, features) });
     plan.bindings.push({
       source: deliverExchange(prefix),
       routingKey: `${'*.'.repeat(levels)}${lane.token}`,
@@ -128,29 +137,30 @@ function addQueue(plan: Topology, prefix: string, queue: Queue): void {
   }
 }
 
-function laneArguments(prefix: string, queue: Queue): QueueArguments {
-  if (queue.type === 'quorum') return quorumArguments(prefix, queue);
+function laneArguments(prefix: string, queue: Queue, features: BrokerFeatures): QueueArguments {
+  if (queue.type === 'quorum') return quorumArguments(prefix, queue, features);
   return {
     'x-queue-type': 'classic',
-    ...deadLettersOf(prefix, queue),
+    ...sharedArguments(prefix, queue, features),
     ...(queue.priorities > 1 && { 'x-max-priority': queue.priorities - 1 }),
   };
 }
 
-function quorumArguments(prefix: string, queue: Queue): QueueArguments {
+function quorumArguments(prefix: string, queue: Queue, features: BrokerFeatures): QueueArguments {
   return {
     'x-queue-type': 'quorum',
-    ...deadLettersOf(prefix, queue),
+    ...sharedArguments(prefix, queue, features),
     'x-dead-letter-strategy': 'at-least-once',
     'x-overflow': 'reject-publish',
     'x-delivery-limit': deliveryLimit,
   };
 }
 
-function deadLettersOf(prefix: string, queue: Queue) {
+function sharedArguments(prefix: string, { name, ackTimeoutMs }: Queue, features: BrokerFeatures) {
   return {
     'x-dead-letter-exchange': deadExchange(prefix),
-    'x-dead-letter-routing-key': queue.name,
+    'x-dead-letter-routing-key': name,
+    ...(ackTimeoutMs !== undefined && features.ackTimeoutPerQueue && { 'x-consumer-timeout': ackTimeoutMs }),
   };
 }
 

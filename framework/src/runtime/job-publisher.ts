@@ -2,6 +2,7 @@ import { v7 as uuidv7 } from 'uuid';
 import type { Clock } from '../base/clock.js';
 import { ContractError, PublishError } from '../base/errors.js';
 import { compose } from '../base/pipeline.js';
+import { brokerFeatures } from '../model/broker-features.js';
 import { type Contract, type InputOf, type Queue, validatePayload } from '../model/contract.js';
 import { routeDelay } from '../model/delay.js';
 import {
@@ -126,7 +127,9 @@ export class JobPublisher {
     const { broker, prefix } = this.#options;
     let declared = this.#declared.get(contract.name);
     if (!declared) {
-      declared = broker.connect().then(() => broker.declare(jobsTopology(prefix, [contract])));
+      declared = broker
+        .connect()
+        .then(() => broker.declare(jobsTopology(prefix, [contract], brokerFeatures(broker.info?.version))));
       this.#declared.set(contract.name, declared);
       declared.catch(() => this.#declared.delete(contract.name));
     }

@@ -1,0 +1,26 @@
+/** What a broker can do, by its version. Whatever differs between versions is decided here and nowhere else. */
+export interface BrokerFeatures {
+  /** Since 3.12 a queue can have its own `x-consumer-timeout`; before, there is one for the whole broker. */
+  readonly ackTimeoutPerQueue: boolean;
+}
+
+/** RabbitMQ gives a message to somebody else when it is not acked within this, unless it is configured otherwise. */
+export const defaultAckTimeoutMs = 30 * 60_000;
+
+/** The oldest broker that Jobrail runs on. */
+export const oldestVersion = '3.10';
+
+/** @param version such as `3.10.8`; an unknown one is taken for the oldest. */
+export function brokerFeatures(version: string | undefined): BrokerFeatures {
+  return { ackTimeoutPerQueue: isAtLeast(version, 3, 12) };
+}
+
+/** Whether a version is one that Jobrail runs on. */
+export function isSupported(version: string): boolean {
+  return isAtLeast(version, 3, 10);
+}
+
+function isAtLeast(version: string | undefined, major: number, minor: number): boolean {
+  const [, foundMajor = 0, foundMinor = 0] = (/^(\d+)\.(\d+)/.exec(version ?? '') ?? []).map(Number);
+  return foundMajor > major || (foundMajor === major && foundMinor >= minor);
+}

@@ -1,0 +1,117 @@
+import { isDeepStrictEqual } from 'node:util';
+import { type Duration, durationMs, showMs } from '../base/duration.js';
+import { ConfigError, describe, OptionError } from '../base/errors.js';
+import { nearest, refuseUnknownOptions, wholeNumber } from '../base/options.js';
+import { type BrokerFeatures, defaultAckTimeoutMs } from '../model/broker-features.js';
+import type { Queue } from '../model/contract.js';
+import type { BoundHandler } from './handlers.js';
+
+export interface QueueOptions {
+  /** Jobs that run at the same time. Default 10. */
+  concurrency?: number;
+  /** Jobs held of each lane, running ones included. Default: twice the concurrency. */
+  prefetch?: number;
+  /** Part of the starts that go to the least urgent job in hand, 0 to 1. Default 0: strict order of urgency. */
+  lowShare?: number;
+}
+
+const knownOptions = ['concurrency', 'prefetch', 'lowShare'];
+
+/** What a service was given about its queues. */
+export interface QueueSettings {
+  /** Name of the service. */
+  name: string;
+  queues: Record<string, QueueOptions>;
+  brokerAckTimeout?: Duration;
+}
+
+/** The options of a queue with their defaults. @throws OptionError */
+export function readQueueOptions(queue: string, options: QueueOptions) {
+  const subject = `queue "${queue}" of JobService`;
+  refuseUnknownOptions(subject, options, knownOptions);
+  const concurrency = wholeNumber(options.concurrency ?? 10, `concurrency of ${subject}`, {
+    min: 1,
+    max: 10_000,
+  });
+  const prefetch = options.prefetch ?? 2 * concurrency;
+  wholeNumber(prefetch, `prefetch of ${subject}`, { min: concurrency, max: 65_535 });
+  const { lowShare = 0 } = options;
+  if (!(lowShare >= 0 && lowShare <= 1)) {
+    throw new OptionError(`lowShare of ${subject} is ${describe(lowShare)}.`, {
+      mend: 'Give a number from 0 to 1.',
+    });
+  }
+  return { concurrency, prefetch, lowShare };
+}
+
+/**
+ * The queues of the handlers, held against those that are configured.
+ * @throws ConfigError
+ */
+export function queuesOf(
+  handlers: readonly BoundHandler[],
+  { name: service, queues: configured }: QueueSettings,
+): Map<string, Queue> {
+  if (handlers.length === 0) {
+    throw new ConfigError('JR_CONFIG_INVALID', `Service "${service}" has no handlers.`, {
+      mend: 'Give at least one class marked with @Job in "handlers".',
+    });
+  }
+  const queues = new Map<string, Queue>();
+  for (const { name, contract } of handlers) {
+    const { queue } = contract;
+    const other = queues.get(queue.name);
+    if (other && !isDeepStrictEqual(other, queue)) {
+      throw new ConfigError('JR_CONFIG_INVALID', `Queue "${queue.name}" is defined twice, differently.`, {
+        mend: 'Define it once with defineQueue() and share it between its contracts.',
+      });
+    }
+    if (!(queue.name in configured)) {
+      throw new ConfigError(
+        'JR_CONFIG_INVALID',
+        `Handler ${name} works on queue "${queue.name}", which is not configured.`,
+        {
+          mend: `Add it: queues: { ${queue.name}: { concurrency: 10 } }.`,
+        },
+      );
+    }
+    queues.set(queue.name, queue);
+  }
+  for (const name of Object.keys(configured)) {
+    if (queues.has(name)) continue;
+    const near = nearest(name, [...queues.keys()]);
+    throw new ConfigError('JR_CONFIG_INVALID', `Queue "${name}" is configured but no handler works on it.`, {
+      mend: near ? `Did you mean "${near}"?` : 'Remove it, or add its handlers.',
+    });
+  }
+  return queues;
+}
+
+/**
+ * A job that is not acked in time is taken away while it runs, and its channel is closed with all that is on it. In hand
+ * it may wait for its slot first, so what counts is the time of as many turns as the prefetch makes it wait.
+ * @throws ConfigError
+ */
+export function refuseLongJobs(
+  handlers: readonly BoundHandler[],
+  { queues, brokerAckTimeout }: QueueSettings,
+  { features, deafMs }: { features: BrokerFeatures; deafMs: number },
+): void {
+  for (const { name, contract, timeoutMs } of handlers) {
+    const { queue } = contract;
+    const { concurrency, prefetch } = readQueueOptions(queue.name, queues[queue.name]!);
+    const ofBroker = durationMs(brokerAckTimeout ?? defaultAckTimeoutMs, 'brokerAckTimeout of JobService');
+    const limitMs = features.ackTimeoutPerQueue ? (queue.ackTimeoutMs ?? ofBroker) : ofBroker;
+    const neededMs = Math.ceil(prefetch / concurrency) * (timeoutMs + deafMs);
+    if (neededMs <= limitMs) continue;
+    const turns = `prefetch ${prefetch}, concurrency ${concurrency}`;
+    const mend = features.ackTimeoutPerQueue
+      ? `Give the queue time: defineQueue('${queue.name}', { ackTimeout: '${Math.ceil(neededMs / 60_000)}m' }).`
+      : `This broker knows one limit for all: raise consumer_timeout in rabbitmq.conf and say so with brokerAckTimeout.`;
+    throw new ConfigError(
+      'JR_CONFIG_INVALID',
+      `A job of handler ${name} may be in hand for ${showMs(neededMs)} (timeout ${showMs(timeoutMs)}, ${turns}); the broker takes it away after ${showMs(limitMs)}.`,
+      { mend: `${mend} Or shorten the timeout, or set prefetch to the concurrency.` },
+    );
+  }
+}
