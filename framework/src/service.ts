@@ -17,7 +17,7 @@ import { type BoundHandler, bindHandlers } from './runtime/handlers.js';
 import { HealthServer } from './runtime/health.js';
 import { JobPublisher } from './runtime/job-publisher.js';
 import { defaultLog } from './runtime/log.js';
-import { type QueueOptions, queuesOf, readQueueOptions, refuseLongJobs } from './runtime/queue-options.js';
+import { ackTimeoutOf, type QueueOptions, queuesOf, readQueueOptions } from './runtime/queue-options.js';
 import { Settler } from './runtime/settler.js';
 import { Solo } from './runtime/solo.js';
 import { Watchdog } from './runtime/watchdog.js';
@@ -139,9 +139,8 @@ export class JobService {
       const queues = queuesOf(handlers, this.#options);
       await this.#broker.connect();
       const features = brokerFeatures(this.#broker.info?.version);
-      refuseLongJobs(handlers, this.#options, { features, deafMs: this.#deafMs });
+      this.#workers = this.#makeWorkers(handlers, queues, features);
       await this.#broker.declare(serviceTopology(this.#settings.prefix, handlers, features));
-      this.#workers = this.#makeWorkers(handlers, queues);
       await Promise.all(this.#workers.map((worker) => worker.start()));
       const { health } = this.#options;
       if (health) await this.#health.start(health.port, health.host);
@@ -191,8 +190,13 @@ export class JobService {
     this.#onStopped?.();
   }
 
-  #makeWorkers(handlers: readonly BoundHandler[], queues: ReadonlyMap<string, Queue>): Worker[] {
-    const { name } = this.#options;
+  #makeWorkers(
+    handlers: readonly BoundHandler[],
+    queues: ReadonlyMap<string, Queue>,
+    features: BrokerFeatures,
+  ): Worker[] {
+    const { name, brokerAckTimeout } = this.#options;
+    const deafMs = this.#deafMs;
     const { clock, prefix, mostPayloadBytes } = this.#settings;
     const shared = { clock, log: this.#log, filters: this.#filters, service: name, solo: new Solo() };
     const publisher = new JobPublisher({
@@ -204,11 +208,22 @@ export class JobService {
     });
     const settler = new Settler({ ...shared, publisher });
     return [...queues.values()].map((queue) => {
-      const executors = handlers
-        .filter(({ contract }) => contract.queue.name === queue.name)
-        .map((handler) => new Executor({ ...shared, handler, publisher, settler, deafMs: this.#deafMs }));
+      const own = handlers.filter(({ contract }) => contract.queue.name === queue.name);
+      const ackTimeoutMs = ackTimeoutOf(queue, own, { brokerAckTimeout, features, deafMs });
+      const executors = own.map(
+        (handler) => new Executor({ ...shared, handler, publisher, settler, deafMs }),
+      );
       const slots = readQueueOptions(queue.name, this.#options.queues[queue.name]!);
-      return new Worker({ ...shared, ...slots, broker: this.#broker, prefix, queue, executors, settler });
+      return new Worker({
+        ...shared,
+        ...slots,
+        ackTimeoutMs,
+        broker: this.#broker,
+        prefix,
+        queue,
+        executors,
+        settler,
+      });
     });
   }
 }

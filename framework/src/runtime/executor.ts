@@ -95,7 +95,7 @@ export class Executor implements JobRunner {
       job.onProgress = (fraction, note) => this.#onProgress.forEach((tell) => tell(attempt, fraction, note));
     }
     this.running.add(job);
-    this.#timeouts.add(attempt);
+    this.#timeouts.add(attempt, startedAt);
     let outcome: Outcome;
     try {
       outcome = await this.#attempt(attempt);

@@ -9,6 +9,8 @@ export interface HeldJob {
   readonly envelope: Envelope;
   readonly priority: number;
   readonly executor: JobRunner;
+  /** It waited in hand for too long and is the broker's again. */
+  givenBack?: boolean;
 }
 
 /** Runs the jobs of one handler. */

@@ -22,7 +22,6 @@ export interface QueueSettings {
   /** Name of the service. */
   name: string;
   queues: Record<string, QueueOptions>;
-  brokerAckTimeout?: Duration;
 }
 
 /** The options of a queue with their defaults. @throws OptionError */
@@ -88,30 +87,32 @@ export function queuesOf(
 }
 
 /**
- * A job that is not acked in time is taken away while it runs, and its channel is closed with all that is on it. In hand
- * it may wait for its slot first, so what counts is the time of as many turns as the prefetch makes it wait.
- * @throws ConfigError
+ * How long a queue may keep a job unacked: a job that is not acked by then is taken away while it runs, and its channel
+ * is closed with all that is on it.
+ * @throws ConfigError for a handler that may run longer.
  */
-export function refuseLongJobs(
+export function ackTimeoutOf(
+  queue: Queue,
   handlers: readonly BoundHandler[],
-  { queues, brokerAckTimeout }: QueueSettings,
-  { features, deafMs }: { features: BrokerFeatures; deafMs: number },
-): void {
-  for (const { name, contract, timeoutMs } of handlers) {
-    const { queue } = contract;
-    const { concurrency, prefetch } = readQueueOptions(queue.name, queues[queue.name]!);
-    const ofBroker = durationMs(brokerAckTimeout ?? defaultAckTimeoutMs, 'brokerAckTimeout of JobService');
-    const limitMs = features.ackTimeoutPerQueue ? (queue.ackTimeoutMs ?? ofBroker) : ofBroker;
-    const neededMs = Math.ceil(prefetch / concurrency) * (timeoutMs + deafMs);
-    if (neededMs <= limitMs) continue;
-    const turns = `prefetch ${prefetch}, concurrency ${concurrency}`;
-    const mend = features.ackTimeoutPerQueue
-      ? `Give the queue time: defineQueue('${queue.name}', { ackTimeout: '${Math.ceil(neededMs / 60_000)}m' }).`
-      : `This broker knows one limit for all: raise consumer_timeout in rabbitmq.conf and say so with brokerAckTimeout.`;
+  {
+    brokerAckTimeout,
+    features,
+    deafMs,
+  }: { brokerAckTimeout?: Duration | undefined; features: BrokerFeatures; deafMs: number },
+): number {
+  const ofBroker = durationMs(brokerAckTimeout ?? defaultAckTimeoutMs, 'brokerAckTimeout of JobService');
+  const limitMs = features.ackTimeoutPerQueue ? (queue.ackTimeoutMs ?? ofBroker) : ofBroker;
+  for (const { name, timeoutMs } of handlers) {
+    if (timeoutMs + deafMs < limitMs) continue;
     throw new ConfigError(
       'JR_CONFIG_INVALID',
-      `A job of handler ${name} may be in hand for ${showMs(neededMs)} (timeout ${showMs(timeoutMs)}, ${turns}); the broker takes it away after ${showMs(limitMs)}.`,
-      { mend: `${mend} Or shorten the timeout, or set prefetch to the concurrency.` },
+      `Handler ${name} may run for ${showMs(timeoutMs)}, and ${showMs(deafMs)} more until it is given up; the broker takes a job away that is not acked within ${showMs(limitMs)}.`,
+      {
+        mend: features.ackTimeoutPerQueue
+          ? `Give the queue more time, in defineQueue('${queue.name}', { ackTimeout }), or shorten the timeout of the handler.`
+          : 'This broker has one limit for all queues: raise consumer_timeout in rabbitmq.conf and say so with brokerAckTimeout, or shorten the timeout of the handler.',
+      },
     );
   }
+  return limitMs;
 }

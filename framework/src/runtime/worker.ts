@@ -7,6 +7,7 @@ import { lanesOf, suspectsQueue } from '../model/topology.js';
 import type { Broker, Delivery, Subscription } from '../ports/broker.js';
 import type { Executor } from './executor.js';
 import type { HeldJob } from './held-job.js';
+import { Deadlines } from './deadlines.js';
 import { failedDeliveries, Intake, type Refusal } from './intake.js';
 import { attemptKey, SettledMemory } from './settled-memory.js';
 import type { Settler } from './settler.js';
@@ -30,6 +31,8 @@ export interface WorkerOptions {
   prefetch: number;
   /** Part of the starts that go to the least urgent job in hand, 0 to 1. */
   lowShare: number;
+  /** The broker takes a job away that is not acked within this. */
+  ackTimeoutMs: number;
 }
 
 /** A job that came this much before it is due goes back into the delay net; one that came less early is held. */
@@ -43,7 +46,8 @@ const mostHeldMs = 2 * holdMs;
  * 2. sends what is no job, or nobody's job, to the dead letters with its reason (`Intake` reads), and what was in hand
  *    when processes died to the suspects, who are tried alone;
  * 3. holds what is not due yet, by a timer, and gives back to the delay net what came far too early;
- * 4. starts what is in hand in order of urgency, as many at a time as it has slots;
+ * 4. starts what is in hand in order of urgency, as many at a time as it has slots,
+ *    and gives back what has waited for half the time that the broker gives a job;
  * 5. when the channel is lost, forgets what it has not started: the broker has it back. What runs goes on; if the broker
  *    brings it here again, the new delivery is settled with the outcome, and the job does not run twice;
  * 6. stops in two phases: takes nothing new and gives back what it has not started; waits for what runs until the grace
@@ -53,6 +57,7 @@ export class Worker {
   readonly #options: WorkerOptions;
   readonly #intake: Intake;
   readonly #line: UrgencyLine<HeldJob>;
+  readonly #waiting: Deadlines<HeldJob>;
   readonly #early = new Map<HeldJob, Timer>();
   readonly #runningJobs = new Map<string, HeldJob>();
   readonly #settled = new SettledMemory();
@@ -70,6 +75,7 @@ export class Worker {
     this.#options = options;
     this.#intake = new Intake(queue, prefix, executors);
     this.#line = new UrgencyLine(queue.priorities, lowShare);
+    this.#waiting = new Deadlines(clock, options.ackTimeoutMs / 2, (job) => this.#giveBack(job));
     this.#suspects = new Suspects({
       broker,
       queue: suspectsQueue(prefix, queue),
@@ -183,13 +189,23 @@ export class Worker {
   #offer(job: HeldJob): void {
     this.#line.add(job, job.priority);
     this.#fill();
+    if (this.#line.size > 0) this.#waiting.add(job, this.#options.clock.now());
   }
 
   #fill(): void {
     const { concurrency, solo } = this.#options;
     while (this.#line.size > 0 && this.#running < concurrency && !this.#stopping && solo.enter()) {
-      void this.#run(this.#line.take()!).then(this.#leave);
+      const job = this.#line.take()!;
+      this.#waiting.delete(job);
+      if (job.givenBack) solo.leave();
+      else void this.#run(job).then(this.#leave);
     }
+  }
+
+  /** Behind long jobs one may wait until its ack is overdue, which would cost the channel: it is better off elsewhere. */
+  #giveBack(job: HeldJob): void {
+    job.givenBack = true;
+    job.delivery.requeue();
   }
 
   readonly #leave = (): void => {
@@ -242,7 +258,8 @@ export class Worker {
     for (const timer of this.#early.values()) timer.cancel();
     const held = [...this.#line.drain(), ...this.#early.keys()];
     this.#early.clear();
-    return held;
+    this.#waiting.stop();
+    return held.filter(({ givenBack }) => !givenBack);
   }
 
   /** Resolves when nothing runs, or after `ms`. */
