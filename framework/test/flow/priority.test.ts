@@ -13,13 +13,14 @@ describe('order of urgency', () => {
     options: { prefetch?: number; lowShare?: number } = {},
   ) {
     const { opened, open } = gate();
-    const handler = working(contract, async ({ note }) => {
+    const work = async ({ note }: { note: string }) => {
       stage.signals.tell('started', note);
       if (note === 'first') await opened;
-    });
+    };
+    const handler = working(contract, work, { timeout: '30s' });
     const service = await stage.start({
       handlers: [handler],
-      queues: { [contract.queue.name]: { concurrency: 1, ...options } },
+      queues: { [contract.queue.name]: { concurrency: 1, prefetch: 10, ...options } },
     });
     await stage.client.enqueue(contract, { note: 'first' });
     await stage.signals.first({ what: 'started' });
@@ -47,7 +48,7 @@ describe('order of urgency', () => {
 
   it('starts an urgent job before a waiting backlog', async () => {
     const contract = lone('urgent-backlog', { priorities: 3 });
-    const { service, release } = await busy(contract, { prefetch: 10 });
+    const { service, release } = await busy(contract);
     const backlog = Array.from({ length: 30 }, (_, i) => `low ${i}`);
     await enqueue(contract, backlog, 0);
     await enqueue(contract, ['urgent'], 2);
