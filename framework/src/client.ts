@@ -4,9 +4,9 @@ import type { Duration } from './base/duration.js';
 import { JobrailError, toError } from './base/errors.js';
 import { refuseUnknownOptions, wholeNumber } from './base/options.js';
 import { traceFilter } from './filters/trace.js';
-import type { Contract, InputOf } from './model/contract.js';
+import { type Contract, type InputOf, validatePayload } from './model/contract.js';
 import type { EnqueueOptions, EnqueuedJob } from './model/enqueue-options.js';
-import type { Filter, Sending } from './model/filter.js';
+import type { Filter } from './model/filter.js';
 import { defaultPrefix } from './model/topology.js';
 import type { Broker } from './ports/broker.js';
 import { JobPublisher } from './runtime/job-publisher.js';
@@ -46,7 +46,7 @@ const manyAtOnce = 1_000;
 /** Which jobs of an `enqueueMany` were accepted. */
 export class BatchError extends JobrailError {
   constructor(
-    /** For each payload, in order: the id, and the error if the job was not accepted. */
+    /** For each payload, in order: the id (empty if it could not be a job), and the error if it was not accepted. */
     readonly results: readonly { id: string; error?: Error }[],
   ) {
     const failed = results.filter(({ error }) => error);
@@ -111,7 +111,7 @@ export class JobClient {
   }
 
   /**
-   * Enqueues many jobs of one contract, pipelined. All payloads are checked before the first is sent.
+   * Enqueues many jobs of one contract, pipelined. All payloads are held against the schema before the first is sent.
    * @param options for each job; `id` is not possible here.
    * @throws as `enqueue`, before anything is sent; BatchError when the broker did not take all.
    */
@@ -121,17 +121,28 @@ export class JobClient {
     options?: Omit<EnqueueOptions, 'id'>,
   ): Promise<EnqueuedJob[]> {
     const publisher = this.#ready();
-    const sendings: Sending[] = [];
-    for (const payload of payloads) sendings.push(await publisher.prepare(contract, payload, options));
-    const results: { id: string; error?: Error }[] = sendings.map(({ id }) => ({ id }));
+    for (const payload of payloads) {
+      const checked = validatePayload(contract, payload);
+      if (checked instanceof Promise) await checked;
+    }
+    const results: { id: string; error?: Error }[] = [];
+    let failed = false;
     let next = 0;
     const sendInTurn = async () => {
-      for (let i = next++; i < sendings.length; i = next++) {
-        await publisher.send(sendings[i]!).catch((error: unknown) => (results[i]!.error = toError(error)));
+      for (let i = next++; i < payloads.length; i = next++) {
+        const result: { id: string; error?: Error } = (results[i] = { id: '' });
+        try {
+          const sending = publisher.prepare(contract, payloads[i]!, options);
+          result.id = sending.id;
+          await publisher.send(sending);
+        } catch (error) {
+          failed = true;
+          result.error = toError(error);
+        }
       }
     };
-    await Promise.all(Array.from({ length: Math.min(manyAtOnce, sendings.length) }, sendInTurn));
-    if (results.some(({ error }) => error)) throw new BatchError(results);
+    await Promise.all(Array.from({ length: Math.min(manyAtOnce, payloads.length) }, sendInTurn));
+    if (failed) throw new BatchError(results);
     return results;
   }
 

@@ -7,8 +7,20 @@ export class Fifo<T> {
     return this.#items.length - this.#head;
   }
 
+  peek(): T | undefined {
+    return this.#items[this.#head];
+  }
+
   push(item: T): void {
     this.#items.push(item);
+  }
+
+  /** Puts an item before the first one, from the head, that it `precedes`; else at the end. */
+  insert(item: T, precedes: (other: T) => boolean): void {
+    let at = this.#head;
+    while (at < this.#items.length && !precedes(this.#items[at]!)) at++;
+    if (at === this.#head && at > 0) this.#items[--this.#head] = item;
+    else this.#items.splice(at, 0, item);
   }
 
   shift(): T | undefined {

@@ -4,6 +4,7 @@ import {
   isSpanContextValid,
   type Link,
   propagation,
+  ProxyTracerProvider,
   ROOT_CONTEXT,
   type Span,
   SpanKind,
@@ -21,56 +22,68 @@ const tracer = trace.getTracer('jobrail');
 /**
  * OpenTelemetry spans by the messaging conventions: `send <contract>` (PRODUCER) around a publish, and
  * `process <contract>` (CONSUMER) around an attempt, as its child, however long after. Each retry is another child of
- * the same `send`, with a link to the attempt before. With no SDK registered this costs next to nothing.
+ * the same `send`, with a link to the attempt before. Without a registered SDK they do nothing.
  */
 export const traceFilter: Filter = {
   name: 'trace',
 
-  async publish(sending, next) {
-    const parent = context.active();
-    const { contract, message } = sending;
-    const span = tracer.startSpan(
-      `send ${contract.name}`,
-      { kind: SpanKind.PRODUCER, attributes: sendAttributes(sending) },
-      parent,
-    );
-    const within = trace.setSpan(parent, span);
-    propagation.inject(within, message.properties.headers);
-    try {
-      await context.with(within, next);
-    } catch (error) {
-      fail(span, toError(error));
-      throw error;
-    } finally {
-      span.end();
-    }
-  },
+  publish: (sending, next) => (tracing() ? tracePublish(sending, next) : next()),
 
-  async attempt(attempt, next) {
-    const { headers } = attempt.message.properties;
-    const sent = propagation.extract(ROOT_CONTEXT, headers);
-    const before = link(headers[header.retryOf]);
-    const span = tracer.startSpan(
-      `process ${attempt.contract.name}`,
-      {
-        kind: SpanKind.CONSUMER,
-        attributes: processAttributes(attempt),
-        startTime: attempt.startedAt,
-        ...(before && { links: [before] }),
-      },
-      sent,
-    );
-    const outcome = await context.with(trace.setSpan(sent, span), next);
-    describeOutcome(span, outcome);
-    if (outcome.kind === 'retry') attempt.carry = { ...attempt.carry, ...carryLink(span) };
-    span.end();
-    return outcome;
-  },
+  attempt: (attempt, next) => (tracing() ? traceAttempt(attempt, next) : next()),
 
   progress(_attempt, fraction, note) {
     trace.getActiveSpan()?.addEvent('progress', { fraction, ...(note !== undefined && { note }) });
   },
 };
+
+const noProvider = new ProxyTracerProvider().getDelegate();
+
+/** False while no SDK is registered, so that a job pays nothing for traces that nobody records. */
+function tracing(): boolean {
+  const provider = trace.getTracerProvider();
+  return !(provider instanceof ProxyTracerProvider) || provider.getDelegate() !== noProvider;
+}
+
+async function tracePublish(sending: Sending, next: () => Promise<void>): Promise<void> {
+  const parent = context.active();
+  const { contract, message } = sending;
+  const span = tracer.startSpan(
+    `send ${contract.name}`,
+    { kind: SpanKind.PRODUCER, attributes: sendAttributes(sending) },
+    parent,
+  );
+  const within = trace.setSpan(parent, span);
+  propagation.inject(within, message.properties.headers);
+  try {
+    await context.with(within, next);
+  } catch (error) {
+    fail(span, toError(error));
+    throw error;
+  } finally {
+    span.end();
+  }
+}
+
+async function traceAttempt(attempt: Attempt, next: () => Promise<Outcome>): Promise<Outcome> {
+  const { headers } = attempt.message.properties;
+  const sent = propagation.extract(ROOT_CONTEXT, headers);
+  const before = link(headers[header.retryOf]);
+  const span = tracer.startSpan(
+    `process ${attempt.contract.name}`,
+    {
+      kind: SpanKind.CONSUMER,
+      attributes: processAttributes(attempt),
+      startTime: attempt.startedAt,
+      ...(before && { links: [before] }),
+    },
+    sent,
+  );
+  const outcome = await context.with(trace.setSpan(sent, span), next);
+  describeOutcome(span, outcome);
+  if (outcome.kind === 'retry') attempt.carry = { ...attempt.carry, ...carryLink(span) };
+  span.end();
+  return outcome;
+}
 
 function sendAttributes({ id, contract, message }: Sending): Attributes {
   const { exchange, routingKey, body, properties } = message;

@@ -70,11 +70,18 @@ export function readEnvelope(message: IncomingMessage, now: number, fallbackId: 
     causationId: text(headers, header.causation),
     hops: count(headers, header.hops, 0) ?? 0,
     attempt: count(headers, header.attempt, 1) ?? 1,
-    enqueuedAt:
-      count(headers, header.enqueuedAt, 0) ?? (properties.timestamp ? properties.timestamp * 1_000 : now),
+    enqueuedAt: count(headers, header.enqueuedAt, 0) ?? timeOf(id, properties.timestamp) ?? now,
     dueAt: count(headers, header.dueAt, 0),
     expiresAt: count(headers, header.expiresAt, 0),
   };
+}
+
+const uuidv7 = /^[0-9a-f]{8}-[0-9a-f]{4}-7[0-9a-f]{3}-[89ab][0-9a-f]{3}-[0-9a-f]{12}$/;
+
+/** Milliseconds since 1970 that a UUIDv7 begins with; else what the timestamp says, in whole seconds. */
+function timeOf(id: string, timestamp: number | undefined): number | undefined {
+  if (uuidv7.test(id)) return Number.parseInt(id.slice(0, 8) + id.slice(9, 13), 16);
+  return timestamp ? timestamp * 1_000 : undefined;
 }
 
 /** The JSON of a message body. @throws ContractError (`JR_PAYLOAD_NOT_JSON`). */

@@ -11,6 +11,8 @@ export interface MessageProperties {
   timestamp?: number;
   contentType?: string;
   contentEncoding?: string;
+  /** 2 is persistent, which every message of Jobrail is. */
+  deliveryMode?: number;
   priority?: number;
   appId?: string;
   /** Milliseconds the message may wait in a queue, as text. */

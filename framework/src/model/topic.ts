@@ -1,6 +1,11 @@
 /** Whether a topic pattern matches a routing key: words by dots, `*` is one word, `#` any number of words. */
 export function topicMatches(pattern: string, routingKey: string): boolean {
-  return matches(pattern.split('.'), 0, routingKey.split('.'), 0);
+  return matches(wordsOf(pattern), 0, wordsOf(routingKey), 0);
+}
+
+/** The empty key has no words. */
+function wordsOf(key: string): string[] {
+  return key === '' ? [] : key.split('.');
 }
 
 function matches(pattern: readonly string[], p: number, key: readonly string[], k: number): boolean {

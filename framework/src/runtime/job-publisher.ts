@@ -4,7 +4,7 @@ import { ContractError, PublishError } from '../base/errors.js';
 import { compose } from '../base/pipeline.js';
 import { brokerFeatures } from '../model/broker-features.js';
 import { type Contract, type InputOf, type Queue, validatePayload } from '../model/contract.js';
-import { routeDelay } from '../model/delay.js';
+import { type DelayRoute, routeDelay } from '../model/delay.js';
 import {
   type EnqueueOptions,
   type EnqueuedJob,
@@ -58,12 +58,15 @@ export class JobPublisher {
   readonly #options: JobPublisherOptions;
   readonly #send: (sending: Sending) => Promise<void>;
   readonly #declared = new Map<string, Promise<void>>();
+  /** Contracts whose queue is known to exist. */
+  readonly #ready = new Set<string>();
+  /** Levels and digits of the delay net that are known to exist. */
   readonly #delayParts = new Set<string>();
 
   constructor(options: JobPublisherOptions) {
     this.#options = options;
     const steps = options.filters.flatMap(({ publish }) => (publish ? [publish] : []));
-    this.#send = compose(steps, (sending) => this.#publishDeclared(sending));
+    this.#send = compose(steps, (sending) => this.#publishNew(sending));
   }
 
   /**
@@ -76,38 +79,41 @@ export class JobPublisher {
     options?: EnqueueOptions,
     parent?: Parent,
   ): Promise<EnqueuedJob> {
-    const prepared = await this.prepare(contract, payload, options, parent);
-    await this.send(prepared);
-    return { id: prepared.id };
+    const checked = validatePayload(contract, payload);
+    if (checked instanceof Promise) await checked;
+    const sending = this.prepare(contract, payload, options, parent);
+    await this.send(sending);
+    return { id: sending.id };
   }
 
-  /** A checked job as a message, not sent yet. @throws as `enqueue`, but for the broker. */
-  async prepare<C extends Contract>(
+  /**
+   * A job as a message, not sent yet. Its payload is taken for checked against the schema.
+   * @throws as `enqueue`, but for the schema and the broker.
+   */
+  prepare<C extends Contract>(
     contract: C,
     payload: InputOf<C>,
     options?: EnqueueOptions,
     parent?: Parent,
-  ): Promise<Sending> {
+  ): Sending {
     const now = this.#options.clock.now();
     const plan = planEnqueue(contract, options, now);
-    const checked = validatePayload(contract, payload);
-    if (checked instanceof Promise) await checked;
     const body = writePayload(contract.name, payload);
     this.#refuseTooLarge(contract, body);
-    const id = plan.id ?? uuidv7();
+    const id = plan.id ?? uuidv7({ msecs: now });
     const properties = this.#properties(contract, id, plan, now, parent);
     // A delayed job gets its way through the net when it is sent.
     const message = { ...this.#lane(contract, plan.priority), body, properties };
     return { contract, id, message, parent: parent?.job };
   }
 
-  async send(sending: Sending): Promise<void> {
-    await this.#send(sending);
+  send(sending: Sending): Promise<void> {
+    return this.#send(sending);
   }
 
   /** Sends a copy of a job to its queue, through the delay net when it is due later. */
-  async copy(to: Destination, body: Buffer, properties: MessageProperties): Promise<void> {
-    await this.#publish(to, { ...this.#lane(to.contract, to.priority), body, properties });
+  copy(to: Destination, body: Buffer, properties: MessageProperties): Promise<void> {
+    return this.#publish(to, { ...this.#lane(to.contract, to.priority), body, properties });
   }
 
   /** Sends a copy of a job to the dead letters of a queue. */
@@ -123,7 +129,7 @@ export class JobPublisher {
   }
 
   /** Makes the queue of a contract exist, once for each contract. */
-  async declare(contract: Contract): Promise<void> {
+  declare(contract: Contract): Promise<void> {
     const { broker, prefix } = this.#options;
     let declared = this.#declared.get(contract.name);
     if (!declared) {
@@ -131,38 +137,56 @@ export class JobPublisher {
         .connect()
         .then(() => broker.declare(jobsTopology(prefix, [contract], brokerFeatures(broker.info?.version))));
       this.#declared.set(contract.name, declared);
-      declared.catch(() => this.#declared.delete(contract.name));
+      declared.then(
+        () => this.#ready.add(contract.name),
+        () => this.#declared.delete(contract.name),
+      );
     }
-    await declared;
+    return declared;
   }
 
-  async #publishDeclared({ contract, message }: Sending): Promise<void> {
+  #publishNew({ contract, message }: Sending): Promise<void> {
     const { priority = 0, headers } = message.properties;
     const to = { contract, priority, dueAt: headers[header.dueAt] as number | undefined };
-    await this.declare(contract);
-    try {
-      await this.#publish(to, message);
-    } catch (error) {
-      if (!(error instanceof PublishError) || error.code !== 'JR_PUBLISH_RETURNED') throw error;
-      // Somebody deleted the queue since it was declared: make it again, once.
-      this.#declared.delete(contract.name);
-      this.#delayParts.clear();
-      await this.declare(contract);
-      await this.#publish(to, message);
-    }
+    if (this.#ready.has(contract.name)) return this.#publish(to, message);
+    return this.declare(contract).then(() => this.#publish(to, message));
   }
 
-  async #publish(to: Destination, message: OutgoingMessage): Promise<void> {
-    const { broker, clock, prefix } = this.#options;
+  #publish(to: Destination, message: OutgoingMessage): Promise<void> {
+    return this.#route(to, message).catch((error: unknown) => {
+      if (!(error instanceof PublishError) || error.code !== 'JR_PUBLISH_RETURNED') throw error;
+      return this.#publishAgain(to, message);
+    });
+  }
+
+  /** Somebody deleted what was declared: it is made again, once. */
+  async #publishAgain(to: Destination, message: OutgoingMessage): Promise<void> {
+    this.#declared.delete(to.contract.name);
+    this.#ready.delete(to.contract.name);
+    this.#delayParts.clear();
+    await this.declare(to.contract);
+    await this.#route(to, message);
+  }
+
+  #route(to: Destination, message: OutgoingMessage): Promise<void> {
+    const { broker, clock } = this.#options;
     const route = to.dueAt === undefined ? undefined : routeDelay(to.dueAt - clock.now());
-    if (!route) return broker.publish(message);
-    const path = delayPath(prefix, route, laneToken(to.contract.queue, to.priority));
+    return route ? this.#delay(to, route, message) : broker.publish(message);
+  }
+
+  async #delay(to: Destination, route: DelayRoute, message: OutgoingMessage): Promise<void> {
+    const { broker, prefix } = this.#options;
+    const { exchange, routingKey, topology } = delayPath(
+      prefix,
+      route,
+      laneToken(to.contract.queue, to.priority),
+    );
     const parts = route.digits.slice(0, route.level + 1).map((digit, level) => `${level}.${digit}`);
     if (!parts.every((part) => this.#delayParts.has(part))) {
-      await broker.declare(path.topology);
+      await broker.declare(topology);
       for (const part of parts) this.#delayParts.add(part);
     }
-    await broker.publish({ ...message, exchange: path.exchange, routingKey: path.routingKey });
+    await broker.publish({ ...message, exchange, routingKey });
   }
 
   #lane(contract: Contract, priority: number): { exchange: string; routingKey: string } {
@@ -176,7 +200,9 @@ export class JobPublisher {
     now: number,
     parent?: Parent,
   ): MessageProperties {
-    const headers: MessageHeaders = { ...plan.headers, [header.enqueuedAt]: now };
+    const headers: MessageHeaders = { ...plan.headers };
+    // The time stands in an id that Jobrail made.
+    if (plan.id !== undefined) headers[header.enqueuedAt] = now;
     if (plan.dueAt !== undefined) headers[header.dueAt] = plan.dueAt;
     if (plan.expiresAt !== undefined) headers[header.expiresAt] = plan.expiresAt;
     if (parent) {
@@ -189,6 +215,7 @@ export class JobPublisher {
       correlationId: parent?.job.rootId ?? id,
       timestamp: Math.floor(now / 1_000),
       contentType: 'application/json',
+      deliveryMode: 2,
       appId: this.#options.app,
       ...(plan.priority > 0 && { priority: plan.priority }),
       headers,

@@ -3,6 +3,7 @@ import type { Clock, Timer } from '../../base/clock.js';
 import { PublishError, type ErrorCode } from '../../base/errors.js';
 import type { OutgoingMessage } from '../../model/message.js';
 import { type AmqpConnection, closedError } from './connection.js';
+import { sendConfirmed } from './send-confirmed.js';
 
 export interface PublisherOptions {
   clock: Clock;
@@ -126,15 +127,8 @@ export class AmqpPublisher {
   /** False when the channel is closing and has not said so yet. */
   #send(channel: ConfirmChannel, entry: Entry): boolean {
     this.#inFlight.add(entry);
-    const { exchange, routingKey, body, properties } = entry.message;
     try {
-      channel.publish(
-        exchange,
-        routingKey,
-        body,
-        { ...properties, deliveryMode: 2, mandatory: true },
-        (error: unknown) => this.#confirmed(channel, entry, error),
-      );
+      sendConfirmed(channel, entry.message, (error: unknown) => this.#confirmed(channel, entry, error));
       return true;
     } catch (error) {
       // A closed channel throws, and so does a property that AMQP cannot hold: only the first can be mended by waiting.

@@ -1,5 +1,5 @@
+import { topicMatches } from '../../model/topic.js';
 import type { BindingPlan, ExchangePlan } from '../../model/topology.js';
-import { type TopicMatcher, topicMatcher, wordsOf } from './topic-pattern.js';
 
 /** A queue or another exchange, by name. */
 export type Destination = Pick<BindingPlan, 'queue' | 'exchange'>;
@@ -7,13 +7,13 @@ export type Destination = Pick<BindingPlan, 'queue' | 'exchange'>;
 /** An exchange and the bindings that leave it. */
 export class MemoryExchange {
   /** By what makes a binding the same binding, so that binding twice is binding once. */
-  readonly #bindings = new Map<string, { matches: TopicMatcher; to: Destination }>();
+  readonly #bindings = new Map<string, { pattern: string; to: Destination }>();
 
   constructor(readonly plan: ExchangePlan) {}
 
   bind({ routingKey, queue, exchange }: BindingPlan): void {
-    const matches = this.plan.type === 'fanout' ? () => true : topicMatcher(routingKey);
-    this.#bindings.set(JSON.stringify([routingKey, queue, exchange]), { matches, to: { queue, exchange } });
+    const pattern = this.plan.type === 'fanout' ? '#' : routingKey;
+    this.#bindings.set(JSON.stringify([routingKey, queue, exchange]), { pattern, to: { queue, exchange } });
   }
 
   /** Forgets the bindings to a queue or exchange that is gone. */
@@ -24,7 +24,8 @@ export class MemoryExchange {
   }
 
   destinations(routingKey: string): Destination[] {
-    const words = wordsOf(routingKey);
-    return [...this.#bindings.values()].filter(({ matches }) => matches(words)).map(({ to }) => to);
+    return [...this.#bindings.values()]
+      .filter(({ pattern }) => topicMatches(pattern, routingKey))
+      .map(({ to }) => to);
   }
 }

@@ -1,6 +1,6 @@
+import { Fifo } from '../../base/fifo.js';
 import type { QueueArguments } from '../../model/topology.js';
 import type { OutgoingMessage } from '../../model/message.js';
-import { Fifo } from './fifo.js';
 
 /** A message as one queue keeps it. */
 export interface StoredMessage {
