@@ -1,0 +1,137 @@
+import { relative } from 'node:path';
+import { CHECKS } from './checks/all.mjs';
+import { readDeadLetters } from './dead-letters.mjs';
+import { goOn } from './everyday.mjs';
+import { SOURCES } from './inputs.mjs';
+import { paintFor } from './paint.mjs';
+import { openScreen } from './screen.mjs';
+import { openStage } from './stage.mjs';
+import { BACKLOG, DELAY_MS, tellStory } from './story.mjs';
+import { drawTrace } from './trace-tree.mjs';
+/** @import { DemoOptions } from './options.mjs' */
+/** @import { Facts } from './story.mjs' */
+/** @import { Stage } from './stage.mjs' */
+
+const WATCH_FOR = [
+  `a password reset that overtakes ${BACKLOG} newsletter mails`,
+  `a mail that is asked for at once and sent ${DELAY_MS / 1_000} s later, not earlier`,
+  'a mail that the mail server refuses twice and takes the third time',
+  'a mail to nobody, and a text file named photo.jpg, that end as dead letters',
+  'two reports that enqueue their own mails, in the trace of the request that asked for them',
+];
+
+const paint = paintFor(process.stdout);
+
+/**
+ * Sets the stage, tells the story, checks what came of it, goes on until interrupted unless `once`, and clears the
+ * stage.
+ *
+ * @param {DemoOptions} options
+ * @param {AbortSignal} interrupted
+ * @returns {Promise<boolean>} Whether all was as it must be.
+ * @throws {Error} what went wrong, or the reason of `interrupted`.
+ */
+export async function runDemo({ once, port }, interrupted) {
+  const startedAt = Date.now();
+  const note = (/** @type {string} */ line) => console.log(paint('dim', line));
+  note('Starting a broker, a mail server, a receiver of traces and the services …');
+  const stage = await openStage({ port, interrupted, note });
+  const screen = openScreen(stage.board, process.stdout);
+  try {
+    introduce(stage);
+    screen.start();
+    const facts = await tellStory(stage);
+    screen.finish();
+
+    const right = await check(facts, stage);
+    await tellDeadLetters(stage);
+    tellTrace(facts, stage);
+    tellWhere(stage);
+    const seconds = ((Date.now() - startedAt) / 1_000).toFixed(1);
+    console.log(
+      `\n${right ? paint('green', 'All as it must be') : paint('red', 'Not as it must be')}, after ${seconds} s.`,
+    );
+    if (once || !right) return right;
+
+    console.log(`The services go on, with a little traffic. ${paint('bold', 'Ctrl-C ends it.')}\n`);
+    stage.board.forgetEnded();
+    screen.start();
+    return await goOn(stage);
+  } finally {
+    screen.finish();
+    await stage.close();
+  }
+}
+
+/** @param {Stage} stage */
+function introduce({ rail, api }) {
+  const services = `${rail.connect ? 'all in this process' : 'each a process of its own'}; the api is ${api.url}`;
+  const facts = [
+    { what: 'broker', text: rail.words },
+    ...(rail.mend ? [{ what: '', text: rail.mend }] : []),
+    { what: 'services', text: `api, email, media, reports: ${services}` },
+    ...SOURCES.map(({ what, source }) => ({ what, text: source })),
+  ];
+  heading('Jobrail: background jobs on RabbitMQ');
+  for (const { what, text } of facts) console.log(`  ${paint('cyan', what.padEnd(8))}  ${text}`);
+  heading('Watch for');
+  for (const line of WATCH_FOR) console.log(`  • ${line}`);
+  console.log();
+}
+
+/**
+ * @param {Facts} facts
+ * @param {Stage} stage
+ * @returns {Promise<boolean>}
+ */
+async function check(facts, stage) {
+  heading('Checked');
+  let right = true;
+  for (const { name, run } of CHECKS) {
+    const result = await run(facts, stage).then(
+      (text) => ({ ok: true, text }),
+      (/** @type {unknown} */ error) => ({
+        ok: false,
+        text: error instanceof Error ? error.message : String(error),
+      }),
+    );
+    stage.signal.throwIfAborted();
+    right &&= result.ok;
+    const sign = result.ok ? paint('green', '✓') : paint('red', '✗');
+    console.log(`  ${sign} ${name.padEnd(12)} ${result.text}`);
+  }
+  return right;
+}
+
+/** @param {Stage} stage */
+async function tellDeadLetters({ rail }) {
+  heading('Dead letters, as they lie in their queues');
+  for (const queue of ['email', 'media']) {
+    for (const letter of await readDeadLetters(rail, queue)) {
+      console.log(`  ${letter.id}  ${paint('cyan', letter.contract)}  ${paint('red', letter.reason)}`);
+      console.log(`    ${letter.error}`);
+    }
+  }
+}
+
+/** @param {Facts} facts @param {Stage} stage */
+function tellTrace({ reports: { pdf } }, { traces }) {
+  const spans = traces.trace(pdf.traceId);
+  if (spans.length === 0) return;
+  heading(`The PDF report as one trace, ${pdf.traceId}`);
+  for (const line of drawTrace(spans, paint)) console.log(`  ${line}`);
+}
+
+/** @param {Stage} stage */
+function tellWhere({ folder }) {
+  const path = relative(process.cwd(), folder);
+  heading('Look at');
+  console.log(`  ${path}/files  the pictures and reports`);
+  console.log(`  ${path}/mails  what the mail server got`);
+  console.log(`  ${path}/logs   what the services wrote`);
+}
+
+/** @param {string} text */
+function heading(text) {
+  console.log(`\n${paint('bold', text)}`);
+}

@@ -1,0 +1,134 @@
+import { mkdir } from 'node:fs/promises';
+import { createServer } from 'node:net';
+import { join } from 'node:path';
+import { pathToFileURL } from 'node:url';
+import { openStorage } from '@jobrail/storage';
+import { ROOT } from '../bring-up.mjs';
+import { ApiClient } from './api-client.mjs';
+import { JobBoard } from './job-board.mjs';
+import { MailServer } from './mail-server.mjs';
+import { openRail } from './rail.mjs';
+import { serviceSettings } from './service-settings.mjs';
+import { TraceReceiver } from './trace-receiver.mjs';
+/** @import { Rail } from './rail.mjs' */
+/** @import { Services } from './service-processes.mjs' */
+
+/**
+ * @typedef {object} Stage Everything the demo plays on.
+ * @property {string} folder Of this run: `files/` (the storage), `mails/`, `logs/`.
+ * @property {JobBoard} board
+ * @property {Rail} rail
+ * @property {import('@jobrail/storage').Storage} storage
+ * @property {MailServer} mailServer
+ * @property {TraceReceiver} traces
+ * @property {ApiClient} api
+ * @property {AbortSignal} signal Aborted when the demo is interrupted, or a service has ended unasked.
+ * @property {() => Promise<void>} close Ends the services, then what they used. Only the folder is left.
+ */
+
+/**
+ * @typedef {object} StageOptions
+ * @property {number} port Of the api; 0 is a free one.
+ * @property {AbortSignal} interrupted
+ * @property {(line: string) => void} note Told what takes long.
+ */
+
+/**
+ * @param {StageOptions} options
+ * @returns {Promise<Stage>}
+ * @throws {Error} what is wrong, or the reason of `interrupted`; nothing is left open.
+ */
+export async function openStage({ port, interrupted, note }) {
+  const failed = new AbortController();
+  const signal = AbortSignal.any([interrupted, failed.signal]);
+  const board = new JobBoard();
+  /** @type {{ close: () => Promise<unknown> }[]} */
+  const open = [];
+  /** @template {{ close: () => Promise<unknown> }} Part @param {Part} part */
+  const keep = (part) => (open.push(part), part);
+  const close = async () => {
+    for (let part = open.pop(); part; part = open.pop()) await part.close();
+  };
+  try {
+    await demandFreePort(port);
+    const folder = await makeFolder();
+    const storageUrl = pathToFileURL(join(folder, 'files')).href;
+    const mailServer = keep(await MailServer.listen(join(folder, 'mails')));
+    const traces = keep(await TraceReceiver.listen());
+    const rail = keep(await unlessAborted(openRail(note), signal));
+    const { prefix, url: amqpUrl } = rail;
+    const urls = { amqpUrl, storageUrl, smtpUrl: mailServer.url, tracesUrl: traces.url };
+    const services = keep(
+      await startServices(rail, {
+        settings: serviceSettings({ ...urls, prefix, port }),
+        logFolder: join(folder, 'logs'),
+        onLine: (line) => board.logLine(line),
+        onEnded: (error) => failed.abort(error),
+        signal,
+      }),
+    );
+    const api = new ApiClient(`http://127.0.0.1:${services.port}`);
+    return { folder, board, rail, storage: openStorage(storageUrl), mailServer, traces, api, signal, close };
+  } catch (error) {
+    await close();
+    throw signal.aborted ? signal.reason : error;
+  }
+}
+
+/**
+ * As processes; in this one where the broker is in its memory.
+ *
+ * @param {Rail} rail
+ * @param {Parameters<typeof import('./service-processes.mjs').startProcesses>[0]} options
+ * @returns {Promise<Services>}
+ */
+async function startServices({ connect }, options) {
+  if (connect) {
+    const { startInProcess } = await import('./in-process.mjs');
+    return startInProcess({ ...options, connect });
+  }
+  const { startProcesses } = await import('./service-processes.mjs');
+  return startProcesses(options);
+}
+
+/**
+ * The broker takes seconds to start, and cannot be told to stop meanwhile. Who does not wait for it leaves it to the
+ * watchdog, which ends it with this process.
+ *
+ * @template Result
+ * @param {Promise<Result>} starting
+ * @param {AbortSignal} signal
+ * @returns {Promise<Result>}
+ */
+async function unlessAborted(starting, signal) {
+  signal.throwIfAborted();
+  const aborted = new Promise((resolve) => signal.addEventListener('abort', resolve));
+  await Promise.race([starting, aborted]);
+  signal.throwIfAborted();
+  return starting;
+}
+
+/** @param {number} port @returns {Promise<void>} */
+function demandFreePort(port) {
+  return new Promise((resolve, reject) => {
+    const server = createServer();
+    server.once('error', (/** @type {NodeJS.ErrnoException} */ { code }) =>
+      reject(
+        new Error(
+          `Port ${port} cannot be listened on (${code}). Choose another with --port, or leave it out.`,
+        ),
+      ),
+    );
+    server.listen(port, '127.0.0.1', () => server.close(() => resolve()));
+  });
+}
+
+/** `.demo/2026-11-22_06-31-12`, in the time of this machine. @returns {Promise<string>} */
+async function makeFolder() {
+  const now = new Date();
+  const local = new Date(now.getTime() - now.getTimezoneOffset() * 60_000);
+  const name = local.toISOString().slice(0, 19).replace('T', '_').replaceAll(':', '-');
+  const folder = join(ROOT, '.demo', name);
+  await mkdir(join(folder, 'logs'), { recursive: true });
+  return folder;
+}
