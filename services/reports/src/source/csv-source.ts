@@ -27,23 +27,22 @@ export interface CsvFile {
  */
 export async function openCsv(file: CsvFile, signal: AbortSignal): Promise<Table> {
   const gate = new Utf8Gate();
-  const lines = { broken: 0 };
+  const lines = { read: 0 };
   const parser = parse({
     bom: true,
     max_record_size: longestRecord,
     skip_empty_lines: true,
-    on_record: (record: string[]) => {
+    on_record: (record: string[], { lines: at }) => {
+      lines.read = at;
       for (let index = 0; index < record.length; index++) {
-        const cell = record[index] as string;
-        if (cell === '') (record as Cell[])[index] = null;
-        else if (cell.includes('\n')) lines.broken += cell.split('\n').length - 1;
+        if (record[index] === '') (record as Cell[])[index] = null;
       }
       return record;
     },
   });
   // An error of any of them destroys all three with it, so the reader of the parser below gets it.
-  pipeline(file.content, gate, parser, { signal }).catch(() => {});
-  const batches = readBatches(parser, (error) => malformed(error, file.name, lines.broken));
+  const flow = pipeline(file.content, gate, parser, { signal }).catch(() => {});
+  const batches = readBatches(parser, (error) => malformed(error, file.name, lines.read));
   const head = await batches.next();
   const [header, ...first] = head.done ? [] : head.value;
   if (header === undefined) {
@@ -60,7 +59,10 @@ export async function openCsv(file: CsvFile, signal: AbortSignal): Promise<Table
     columns: names.map((name, index) => ({ name, kind: kindOfColumn(first, index) })),
     batches: prepend(first, batches),
     fraction: () => Math.min(1, gate.bytes / file.bytes),
-    close: async () => void parser.destroy(),
+    close: async () => {
+      parser.destroy();
+      await flow;
+    },
   };
 }
 
@@ -91,33 +93,42 @@ async function* readBatches(
   if (batch.length > 0) yield batch;
 }
 
-/** @param brokenLines line breaks inside of fields so far, which the parser does not count as lines. */
-function malformed(error: CsvError, name: string, brokenLines: number): ReportError {
-  const { lines = 0 } = error as CsvError & { lines?: number };
+/** @param linesRead the last line of the last row that was whole. */
+function malformed(error: CsvError, name: string, linesRead: number): ReportError {
+  const { lines } = error as CsvError & { lines?: number };
   const fault = faults[error.code] ?? {
     means: error.message,
     mend: 'Write the file by the rules of RFC 4180.',
   };
-  return new ReportError(
-    'CSV_MALFORMED',
-    `${name} is no proper CSV: line ${lines + brokenLines} ${fault.means}.`,
-    {
-      mend: fault.mend,
-      cause: error,
-    },
-  );
+  const line = fault.wholeRow || lines === undefined ? linesRead + 1 : lines;
+  return new ReportError('CSV_MALFORMED', `${name} is no proper CSV: line ${line} ${fault.means}.`, {
+    mend: fault.mend,
+    cause: error,
+  });
+}
+
+interface Fault {
+  means: string;
+  mend: string;
+  /** Noticed far behind the line in which the row begins, which is the one to tell. */
+  wholeRow?: boolean;
 }
 
 const closeQuote = 'Close it; a quote inside of a quoted field is written twice.';
-const faults: Partial<Record<CsvError['code'], { means: string; mend: string }>> = {
+const faults: Partial<Record<CsvError['code'], Fault>> = {
   CSV_RECORD_INCONSISTENT_FIELDS_LENGTH: {
     means: 'has another number of fields than the header',
     mend: 'Give it one field a column, and quote fields that have a comma or a line break in them.',
   },
-  CSV_QUOTE_NOT_CLOSED: { means: 'begins a row with a quote that is never closed', mend: closeQuote },
+  CSV_QUOTE_NOT_CLOSED: {
+    means: 'begins a row with a quote that is never closed',
+    mend: closeQuote,
+    wholeRow: true,
+  },
   CSV_MAX_RECORD_SIZE: {
     means: `begins a row of more than ${longestRecord} bytes, most likely by a quote that is never closed`,
     mend: closeQuote,
+    wholeRow: true,
   },
   CSV_INVALID_CLOSING_QUOTE: {
     means: 'has text behind the quote that closes a field',

@@ -5,9 +5,12 @@ export interface Axis {
   ticks: { at: number; label: string }[];
 }
 
+/** Below it, powers of ten are no longer exact. */
+const smallestSpan = 1e-290;
+
 /** An axis of 1, 2, 2.5 or 5 times a power of ten that covers the values, with about `count` ticks. */
 export function numberAxis(low: number, high: number, count = 5): Axis {
-  const span = high - low || Math.abs(high) || 1;
+  const span = [high - low, Math.abs(high)].find((width) => width > smallestSpan) ?? 1;
   const step = roundStep(span / count);
   const first = Math.floor(low / step + 1e-9);
   const last = Math.max(Math.ceil(high / step - 1e-9), first + 1);

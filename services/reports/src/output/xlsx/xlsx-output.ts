@@ -42,12 +42,16 @@ export function xlsxOutput(table: Table, options: XlsxOptions): Readable {
 class WorkbookWriter {
   private sheets = 0;
   private shortened = 0;
+  /** Nobody reads on: the zip does not pass this back to what it is reading. */
+  private readonly outputClosed = new AbortController();
 
   constructor(
     private readonly zip: ZipFile,
-    private readonly output: Readable,
+    output: Readable,
     private readonly options: XlsxOptions,
-  ) {}
+  ) {
+    output.once('close', () => this.outputClosed.abort());
+  }
 
   async write(table: Table): Promise<void> {
     const rows = new RowFeed(table.batches);
@@ -77,12 +81,12 @@ class WorkbookWriter {
 
   private async sheet({ columns }: Table, rows: RowFeed, limit: number): Promise<void> {
     const xml = new SheetXml(columns);
-    const content = Readable.from(sheetPieces(xml, rows, limit), { objectMode: false });
-    const release = (): void => void content.destroy();
-    this.output.once('close', release);
+    const content = Readable.from(sheetPieces(xml, rows, limit), {
+      objectMode: false,
+      signal: this.outputClosed.signal,
+    });
     this.zip.addReadStream(content, `xl/worksheets/sheet${++this.sheets}.xml`, this.entry());
     await finished(content);
-    this.output.off('close', release);
     this.shortened += xml.shortened;
   }
 
