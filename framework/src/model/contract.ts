@@ -96,6 +96,11 @@ export function defineJob<Schema extends StandardSchemaV1>(
       mend: 'Use words of letters, digits, "-" and "_", separated by dots, such as "email.send".',
     });
   }
+  if (/\.p\d+$/.test(name)) {
+    throw new ContractError('JR_CONTRACT_INVALID', `A job cannot be named ${describe(name)}.`, {
+      mend: 'A last word such as "p1" would read as priority 1 of another contract: choose another word.',
+    });
+  }
   refuseUnknownOptions(`job "${name}"`, options, ['queue', 'payload']);
   if (typeof options.payload?.['~standard']?.validate !== 'function') {
     throw new ContractError('JR_CONTRACT_INVALID', `The payload of job "${name}" is no Standard Schema.`, {

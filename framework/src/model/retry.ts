@@ -49,7 +49,8 @@ export function exponential(
     attempts,
     summary: `${attempts} attempts, ${fromMs} ms × ${factor}ⁿ up to ${toMs} ms, jitter ${jitter}`,
     delayMs(attempt, _error, random) {
-      const bound = Math.min(toMs, fromMs * factor ** (attempt - 1));
+      // The power of a late attempt is infinite, and nothing times that is not a number.
+      const bound = fromMs === 0 ? 0 : Math.min(toMs, fromMs * factor ** (attempt - 1));
       return Math.round(jitter === 'full' ? bound * random() : bound);
     },
   };

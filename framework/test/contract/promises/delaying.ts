@@ -1,5 +1,5 @@
 import { expect } from 'chai';
-import { type DelayRoute, levels, routeDelay, routeMs } from '../../../src/model/delay.js';
+import { type DelayRoute, levels, longestDelayMs, routeDelay, routeMs } from '../../../src/model/delay.js';
 import { delayPath, deliverExchange, unroutable } from '../../../src/model/topology.js';
 import type { Delivery } from '../../../src/ports/broker.js';
 import { Recorder } from '../recorder.js';
@@ -81,6 +81,14 @@ export function delaying(scene: () => Scene): void {
     expect(afterMs - sentAfter).to.be.at.least(routeMs(route) - 2);
     expect(delivery.properties.headers['x-death']).to.have.length(2);
   }).slow(12_000);
+
+  it('takes the longest delay in', async () => {
+    const path = delayPath(scene().prefix, routeDelay(longestDelayMs)!, 'email');
+    await scene().declare(path.topology);
+    await scene().publish(path.exchange, path.routingKey, 'a year');
+    const entry = path.topology.bindings.find(({ source, queue }) => source === path.exchange && queue)!;
+    expect(await scene().broker.depth(entry.queue!)).to.deep.equal({ messages: 1, consumers: 0 });
+  });
 
   it('keeps what comes out of the net and finds its lane gone', async () => {
     const path = delayPath(scene().prefix, routeDelay(450)!, 'nowhere');
