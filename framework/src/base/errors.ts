@@ -10,6 +10,7 @@ export const errorCodes = {
   JR_PAYLOAD_TOO_LARGE: 'A payload is larger than the limit.',
   JR_MESSAGE_UNREADABLE:
     'A message on a job queue is not a job: a property or header is missing or malformed.',
+  JR_MESSAGE_UNSENDABLE: 'A message cannot be sent: its headers are too large, or AMQP has no such value.',
   JR_CIRCLE: 'Child jobs are nested too deep, which is most likely a circle.',
   JR_TOPOLOGY_CONFLICT: 'A queue or exchange exists with other arguments than the code asks for.',
   JR_TOPOLOGY_MISSING: 'A queue or exchange that is used does not exist.',
@@ -62,7 +63,7 @@ export interface PayloadIssue {
   message: string;
 }
 
-/** A payload, contract or job that cannot be accepted (`JR_PAYLOAD_*`, `JR_CONTRACT_*`, `JR_CIRCLE`, `JR_MESSAGE_UNREADABLE`). */
+/** A payload, contract or job that cannot be accepted (`JR_PAYLOAD_*`, `JR_CONTRACT_*`, `JR_MESSAGE_*`, `JR_CIRCLE`). */
 export class ContractError extends JobrailError {
   readonly issues: readonly PayloadIssue[];
 
@@ -93,9 +94,13 @@ export class PublishError extends JobrailError {
   }
 }
 
-/** Whatever was thrown, as an Error. */
+/** Whatever was thrown, as an Error whose name and message are text, which is not so of all. */
 export function toError(thrown: unknown): Error {
-  if (thrown instanceof Error) return thrown;
+  if (thrown instanceof Error) {
+    const { name, message }: { name: unknown; message: unknown } = thrown;
+    if (typeof name === 'string' && typeof message === 'string') return thrown;
+    return new Error(`${describe(name)}: ${describe(message)}`, { cause: thrown });
+  }
   return new Error(typeof thrown === 'string' ? thrown : `a non-error was thrown: ${describe(thrown)}`);
 }
 

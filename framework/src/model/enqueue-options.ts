@@ -16,7 +16,7 @@ export interface EnqueueOptions {
   id?: string;
   /** If the job has not started when this is over, it ends as expired. Counted from now, the delay included. */
   expiresIn?: Duration;
-  /** Sent along and given to the handler. Names may not begin with `x-`; values as AMQP headers have them. */
+  /** Sent along and given to the handler, at most 16 KiB. Names may not begin with `x-`; values as AMQP headers have them. */
   headers?: MessageHeaders;
 }
 
@@ -113,7 +113,16 @@ function checkHeaders(headers: MessageHeaders, subject: string): void {
       });
     }
   }
+  const bytes = Buffer.byteLength(JSON.stringify(headers));
+  if (bytes > mostHeaderBytes) {
+    throw new OptionError(`headers of ${subject} take ${bytes} bytes; the limit is ${mostHeaderBytes}.`, {
+      mend: 'Send the data in the payload, or put it into a storage and send its key.',
+    });
+  }
 }
+
+/** As JSON. What Jobrail adds in the life of a job has to fit beside it. */
+const mostHeaderBytes = 16_384;
 
 const ownHeaders = new Set(['traceparent', 'tracestate', 'baggage']);
 

@@ -132,24 +132,50 @@ export function copyProperties(
   };
 }
 
+/** Properties of a copy of a message that cannot be read: as they were, less what would end or stop the copy. */
+export function copyUnread({ properties }: IncomingMessage, changes: MessageHeaders): MessageProperties {
+  const { messageId, type, correlationId, contentType, contentEncoding, headers } = properties;
+  return {
+    ...pick(properties),
+    messageId,
+    type,
+    correlationId,
+    contentType,
+    contentEncoding,
+    headers: { ...withoutOldHeaders(headers), ...changes },
+  };
+}
+
 /** Headers that say how and why a job died. */
 export function deadHeaders(reason: DeadReason, error: Error, now: number): MessageHeaders {
   return {
     [header.deadReason]: reason,
     [header.deadAt]: now,
-    [header.errorName]: error.name.slice(0, 200),
-    [header.errorMessage]: error.message.slice(0, 4_000),
-    [header.errorStack]: (error.stack ?? '').slice(0, 8_000),
+    [header.errorName]: cut(error.name, 200),
+    [header.errorMessage]: cut(error.message, 4_000),
+    [header.errorStack]: cut(error.stack, 8_000),
     [header.errorFingerprint]: fingerprint(error),
   };
 }
 
-const historyKept = 25;
+/** The beginning of a text in so many bytes of UTF-8: all headers of a message must fit into 64 KiB together. */
+function cut(text: unknown, mostBytes: number): string {
+  const bytes = Buffer.from(typeof text === 'string' ? text : '');
+  return bytes
+    .subarray(0, mostBytes)
+    .toString()
+    .replace(/\uFFFD$/, '');
+}
 
-/** The history of failed attempts with one more; the oldest are dropped beyond 25. */
+const historyKept = 25;
+const historyBytes = 16_384;
+
+/** The history of failed attempts with one more; the oldest are dropped beyond 25, or 16 KiB of JSON. */
 export function extendHistory(headers: MessageHeaders, record: AttemptRecord): string {
-  const history = [...readHistory(headers), { ...record, error: record.error.slice(0, 500) }];
-  return JSON.stringify(history.slice(-historyKept));
+  const all = [...readHistory(headers), { ...record, error: record.error.slice(0, 500) }];
+  const history = all.slice(-historyKept);
+  while (history.length > 1 && Buffer.byteLength(JSON.stringify(history)) > historyBytes) history.shift();
+  return JSON.stringify(history);
 }
 
 /** Failed attempts so far; empty when the header is absent or spoilt, because history must not stop a job. */

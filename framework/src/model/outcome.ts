@@ -109,7 +109,7 @@ export function outcomeOf(
   if (thrown instanceof Shutdown) return { kind: 'released' };
   if (thrown instanceof Fatal) {
     const { cause } = thrown;
-    return { kind: 'dead', reason: 'fatal', error: cause instanceof Error ? cause : thrown };
+    return { kind: 'dead', reason: 'fatal', error: cause instanceof Error ? toError(cause) : thrown };
   }
   const error =
     thrown instanceof Retry && thrown.cause !== undefined ? toError(thrown.cause) : toError(thrown);

@@ -1,7 +1,14 @@
 import { type Clock, pause } from '../base/clock.js';
-import { toError } from '../base/errors.js';
+import { ContractError, toError } from '../base/errors.js';
 import type { Queue } from '../model/contract.js';
-import { copyProperties, deadHeaders, type Envelope, extendHistory, header } from '../model/envelope.js';
+import {
+  copyProperties,
+  copyUnread,
+  deadHeaders,
+  type Envelope,
+  extendHistory,
+  header,
+} from '../model/envelope.js';
 import type { MessageHeaders, MessageProperties } from '../model/message.js';
 import type { JobLog } from '../model/job-context.js';
 import type { DeadReason, Outcome } from '../model/outcome.js';
@@ -80,11 +87,11 @@ export class Settler {
     error: Error,
     history: MessageHeaders = {},
   ): Promise<boolean> {
-    const { body, properties } = job.delivery;
+    const { body } = job.delivery;
     const headers = { ...history, ...deadHeaders(reason, error, this.options.clock.now()) };
     const copied = envelope
       ? copyProperties(job.delivery, envelope, headers)
-      : { ...properties, headers: { ...properties.headers, ...headers } };
+      : copyUnread(job.delivery, headers);
     return this.#confirmThenAck(job, () => this.options.publisher.bury(queue, body, copied));
   }
 
@@ -133,7 +140,8 @@ export class Settler {
 
   /**
    * Publishes until it is confirmed, however long the broker is away, then acks. Resolves to false, without publishing
-   * again, when the delivery is void meanwhile.
+   * again, when the delivery is void meanwhile. A message that cannot be sent at all is left to the broker to make a
+   * dead letter of.
    */
   async #confirmThenAck(job: Settleable, publish: () => Promise<void>): Promise<boolean> {
     for (let failures = 0; !job.delivery.stale; failures++) {
@@ -143,6 +151,14 @@ export class Settler {
         return true;
       } catch (error) {
         const details = { err: toError(error), job: job.delivery.properties.messageId };
+        if (error instanceof ContractError) {
+          this.options.log.error(
+            details,
+            'the outcome of a job cannot be published; the job is a dead letter',
+          );
+          job.delivery.reject();
+          return true;
+        }
         this.options.log.warn(details, 'the outcome of a job is not published yet; its message is kept');
         await pause(this.options.clock, Math.min(5_000, 100 * 2 ** failures));
       }

@@ -1,6 +1,6 @@
 import type { ConfirmChannel, Message } from 'amqplib';
 import type { Clock, Timer } from '../../base/clock.js';
-import { PublishError, type ErrorCode } from '../../base/errors.js';
+import { ContractError, PublishError, type ErrorCode } from '../../base/errors.js';
 import type { OutgoingMessage } from '../../model/message.js';
 import { type AmqpConnection, closedError } from './connection.js';
 import { sendConfirmed } from './send-confirmed.js';
@@ -134,7 +134,7 @@ export class AmqpPublisher {
       // A closed channel throws, and so does a property that AMQP cannot hold: only the first can be mended by waiting.
       this.#inFlight.delete(entry);
       if (channel !== this.#channel || isClosedChannel(error)) return false;
-      this.#settle(entry, error as Error);
+      this.#settle(entry, unsendable(entry.message, error as Error));
       return true;
     }
   }
@@ -277,6 +277,14 @@ export class AmqpPublisher {
 /** The exchange whose absence made the broker close the channel. */
 function missingExchange(error: Error | undefined): string | undefined {
   return /no exchange '([^']*)'/.exec(error?.message ?? '')?.[1];
+}
+
+function unsendable({ properties }: OutgoingMessage, cause: Error): ContractError {
+  return new ContractError(
+    'JR_MESSAGE_UNSENDABLE',
+    `Message ${properties.messageId ?? '(no id)'} cannot be sent: ${cause.message}.`,
+    { mend: 'Its headers must fit into 64 KiB together and hold only values that AMQP has.', cause },
+  );
 }
 
 function isClosedChannel(error: unknown): boolean {

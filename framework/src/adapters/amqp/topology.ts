@@ -81,7 +81,7 @@ function asConflict(error: unknown, topology: Topology): Error {
     `${kind} "${name}" exists with another ${argument}: the code asks for ${asked}, the broker has ${current}.`,
     {
       mend: plan
-        ? 'Change defineQueue() to what exists, or empty and delete the queue and start again.'
+        ? 'Run "jobrail topology migrate" with the contracts, which keeps its messages, or change defineQueue() to what exists.'
         : 'Delete the exchange, or use another prefix.',
       cause: error,
     },
