@@ -1,0 +1,202 @@
+import { existsSync } from 'node:fs';
+import { appendFile, mkdir, mkdtemp, readFile, realpath, rm, writeFile } from 'node:fs/promises';
+import { tmpdir } from 'node:os';
+import { basename, dirname, join } from 'node:path';
+import { answersAmqp, answersHttp, untilAnswers } from './answers.mjs';
+import { freePorts } from './free-ports.mjs';
+import { OwnedProcess } from './owned-process.mjs';
+import { findPrograms, findVersions } from './search-path.mjs';
+import { guardFolder, releaseFolder } from './watchdog.mjs';
+/** @import { Rabbitmq, RabbitmqOptions } from './rabbitmq.mjs' */
+
+const BOOT_MS = 90_000;
+
+/**
+ * The script that runs RabbitMQ as any user. Debian's `/usr/sbin/rabbitmq-server` does not: it is a wrapper that
+ * insists on the user `rabbitmq` and on the machine's one data folder; the real one has `rabbitmq-env` beside it.
+ *
+ * @returns {Promise<string | undefined>}
+ */
+export async function findRabbitmqServer() {
+  for (const found of await findPrograms('rabbitmq-server')) {
+    const server = await realpath(found);
+    const real = basename(server) === 'rabbitmq-server' && existsSync(join(dirname(server), 'rabbitmq-env'));
+    if (real) return server;
+  }
+  const [debian] = await findVersions('/usr/lib/rabbitmq/lib', 'rabbitmq_server-', '/sbin/rabbitmq-server');
+  return debian;
+}
+
+/**
+ * Runs the given server as a private node. See rabbitmq.mjs for what is promised.
+ *
+ * @param {string} server
+ * @param {RabbitmqOptions} options
+ * @returns {Promise<Rabbitmq>}
+ */
+export async function startInstalledRabbitmq(server, options) {
+  const folder = await mkdtemp(join(tmpdir(), 'jobrail-rabbitmq-'));
+  guardFolder(folder);
+  const node = new InstalledNode(server, folder, options.management ?? false);
+  try {
+    await node.prepare(options.config ?? []);
+    await node.start();
+  } catch (error) {
+    await node.stop();
+    throw error;
+  }
+  return node;
+}
+
+/** @implements {Rabbitmq} */
+class InstalledNode {
+  source = /** @type {const} */ ('installed');
+  url = '';
+  /** @type {string | undefined} */ managementUrl;
+  /** @type {string | undefined} */ prometheusUrl;
+  /** @type {number | undefined} */ pid;
+  folder;
+
+  #server;
+  #management;
+  /** @type {NodeJS.ProcessEnv} */ #env = {};
+  /** @type {OwnedProcess | undefined} */ #epmd;
+  /** @type {OwnedProcess | undefined} */ #broker;
+  #port = 0;
+
+  /**
+   * @param {string} server
+   * @param {string} folder
+   * @param {boolean} management
+   */
+  constructor(server, folder, management) {
+    this.#server = server;
+    this.folder = folder;
+    this.#management = management;
+  }
+
+  /** Chooses ports and writes the configuration. @param {string[]} moreConfig */
+  async prepare(moreConfig) {
+    const [amqp = 0, distribution, epmd, management, prometheus] = await freePorts(5);
+    this.#port = amqp;
+    this.url = `amqp://guest:guest@127.0.0.1:${amqp}`;
+    const config = [`listeners.tcp.1 = 127.0.0.1:${amqp}`];
+    const plugins = [];
+    if (this.#management) {
+      this.managementUrl = `http://guest:guest@127.0.0.1:${management}`;
+      this.prometheusUrl = `http://127.0.0.1:${prometheus}/metrics`;
+      plugins.push('rabbitmq_management', 'rabbitmq_prometheus');
+      config.push('management.tcp.ip = 127.0.0.1', `management.tcp.port = ${management}`);
+      config.push('prometheus.tcp.ip = 127.0.0.1', `prometheus.tcp.port = ${prometheus}`);
+    }
+    const path = (/** @type {string} */ name) => join(this.folder, name);
+    await writeFile(path('rabbitmq.conf'), [...config, ...moreConfig, ''].join('\n'));
+    await writeFile(path('enabled_plugins'), `[${plugins.join(',')}].\n`);
+    await mkdir(path('log'));
+    this.#env = {
+      ...withoutErlangSettings(process.env),
+      HOME: this.folder,
+      ERL_EPMD_ADDRESS: '127.0.0.1',
+      ERL_EPMD_PORT: String(epmd),
+      // Makes the script become the server, where it would otherwise stay as its parent; `-noinput` takes the shell away again.
+      RABBITMQ_ALLOW_INPUT: 'true',
+      RABBITMQ_NODENAME: `${basename(this.folder).toLowerCase()}@localhost`,
+      RABBITMQ_DIST_PORT: String(distribution),
+      RABBITMQ_SERVER_ADDITIONAL_ERL_ARGS: '-kernel inet_dist_use_interface {127,0,0,1}',
+      RABBITMQ_CONFIG_FILE: path('rabbitmq.conf'),
+      RABBITMQ_CONF_ENV_FILE: '/dev/null',
+      RABBITMQ_ENABLED_PLUGINS_FILE: path('enabled_plugins'),
+      RABBITMQ_MNESIA_BASE: path('data'),
+      RABBITMQ_LOG_BASE: path('log'),
+    };
+  }
+
+  async start() {
+    if (this.#broker?.running) return;
+    const log = join(this.folder, 'log', 'boot.log');
+    this.#epmd ??= await this.#startEpmd(log);
+    const broker = await OwnedProcess.start(this.#server, ['-noinput'], {
+      env: this.#env,
+      cwd: this.folder,
+      log,
+    });
+    this.#broker = broker;
+    const wait = {
+      what: `RabbitMQ (${this.#server}) at 127.0.0.1:${this.#port}`,
+      withinMs: BOOT_MS,
+      givenUp: () => (broker.running ? undefined : 'it ended while booting'),
+    };
+    try {
+      await untilAnswers(() => answersAmqp(this.#port), wait);
+      const { managementUrl } = this;
+      if (managementUrl) await untilAnswers(() => answersHttp(`${managementUrl}/api/overview`), wait);
+    } catch (error) {
+      throw new Error(`${/** @type {Error} */ (error).message} Its output:\n${await lastWords(log)}`, {
+        cause: error,
+      });
+    }
+    this.pid = broker.pid;
+  }
+
+  async kill() {
+    this.pid = undefined;
+    await this.#broker?.end('SIGKILL');
+  }
+
+  /** @param {{ keepData?: boolean }} options */
+  async stop({ keepData = false } = {}) {
+    this.pid = undefined;
+    await this.#broker?.end(keepData ? 'SIGTERM' : 'SIGKILL', 30_000);
+    if (keepData) return;
+    await this.#epmd?.end();
+    await rm(this.folder, { recursive: true, force: true, maxRetries: 10 });
+    releaseFolder(this.folder);
+  }
+
+  /**
+   * Erlang starts its port mapper as a daemon of nobody's where none answers; one started here first can be ended.
+   *
+   * @param {string} log
+   */
+  async #startEpmd(log) {
+    const program = await findEpmd();
+    if (!program) {
+      await appendFile(log, 'No epmd found; Erlang starts its own.\n');
+      return undefined;
+    }
+    return OwnedProcess.start(program, [], { env: this.#env, cwd: this.folder, log });
+  }
+}
+
+/** @returns {Promise<string | undefined>} */
+async function findEpmd() {
+  const [onPath] = await findPrograms('epmd');
+  if (onPath) return onPath;
+  for (const erl of await findPrograms('erl')) {
+    const [beside] = await findVersions(dirname(dirname(await realpath(erl))), 'erts-', '/bin/epmd');
+    if (beside) return beside;
+  }
+  return undefined;
+}
+
+/**
+ * Settings of the machine's own node must not reach the private one.
+ *
+ * @param {NodeJS.ProcessEnv} env
+ * @returns {NodeJS.ProcessEnv}
+ */
+function withoutErlangSettings(env) {
+  return Object.fromEntries(Object.entries(env).filter(([name]) => !/^(RABBITMQ|ERL|ERLANG)_/.test(name)));
+}
+
+/**
+ * The reason stands before "BOOT FAILED"; after it come pages of Erlang's own reports.
+ *
+ * @param {string} log
+ * @returns {Promise<string>}
+ */
+async function lastWords(log) {
+  const lines = (await readFile(log, 'utf8')).trim().split('\n');
+  const failed = lines.indexOf('BOOT FAILED');
+  return (failed < 0 ? lines.slice(-30) : lines.slice(Math.max(0, failed - 30), failed)).join('\n');
+}
