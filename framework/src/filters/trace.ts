@@ -4,11 +4,12 @@ import {
   isSpanContextValid,
   type Link,
   propagation,
-  ProxyTracerProvider,
   ROOT_CONTEXT,
   type Span,
   SpanKind,
   SpanStatusCode,
+  type Tracer,
+  type TracerProvider,
   trace,
 } from '@opentelemetry/api';
 import { JobrailError, toError } from '../base/errors.js';
@@ -36,12 +37,15 @@ export const traceFilter: Filter = {
   },
 };
 
-const noProvider = new ProxyTracerProvider().getDelegate();
+/** What the API hands out before and after an SDK is registered; it passes calls on to the SDK, if there is one. */
+interface MaybeProxy extends TracerProvider {
+  getDelegateTracer?(name: string): Tracer | undefined;
+}
 
 /** False while no SDK is registered, so that a job pays nothing for traces that nobody records. */
 function tracing(): boolean {
-  const provider = trace.getTracerProvider();
-  return !(provider instanceof ProxyTracerProvider) || provider.getDelegate() !== noProvider;
+  const provider: MaybeProxy = trace.getTracerProvider();
+  return !provider.getDelegateTracer || provider.getDelegateTracer('jobrail') !== undefined;
 }
 
 async function tracePublish(sending: Sending, next: () => Promise<void>): Promise<void> {

@@ -135,7 +135,7 @@ export function validatePayload<C extends Contract>(
 }
 
 function accepted<C extends Contract>(contract: C, result: StandardSchemaV1.Result<unknown>): PayloadOf<C> {
-  if (!result.issues) return result.value as PayloadOf<C>;
+  if (!result.issues) return result.value;
   const issues: PayloadIssue[] = result.issues.slice(0, 20).map((issue) => ({
     path: (issue.path ?? []).map((part) => String(typeof part === 'object' ? part.key : part)).join('.'),
     message: issue.message,

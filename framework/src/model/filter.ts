@@ -39,5 +39,5 @@ export interface Filter {
   /** Around an attempt, from the check of its payload to its outcome, before the job is settled. It must not throw. */
   attempt?: Step<Attempt, Outcome>;
   /** The handler reported progress. */
-  progress?(attempt: Attempt, fraction: number, note: string | undefined): void;
+  progress?: (attempt: Attempt, fraction: number, note: string | undefined) => void;
 }

@@ -77,7 +77,7 @@ export class AttemptContext extends JobContext {
   }
 
   progress(fraction: number, note?: string): void {
-    this.onProgress?.(Math.min(1, Math.max(0, Number(fraction) || 0)), note);
+    this.onProgress?.(fraction > 0 ? Math.min(1, fraction) : 0, note);
   }
 
   enqueue<C extends Contract>(

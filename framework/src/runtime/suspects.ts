@@ -15,9 +15,9 @@ export interface SuspectsOptions {
   log: JobLog;
   now: () => number;
   /** Runs a job and settles it. */
-  run(job: HeldJob): Promise<void>;
+  run: (job: HeldJob) => Promise<void>;
   /** Puts a job among the dead letters. */
-  bury(delivery: Delivery, job: HeldJob | Refusal, error?: Error): Promise<void>;
+  bury: (delivery: Delivery, job: HeldJob | Refusal, error?: Error) => Promise<void>;
 }
 
 /** Deliveries that came to nothing before a job is suspected. Classic queues cannot count, so there one is enough. */

@@ -136,7 +136,7 @@ async function moveMessages(
       headers: { ...headers, 'x-delivery-count': undefined },
       persistent: true,
     };
-    target.sendToQueue(to, message.content, options as object, (error: unknown) => {
+    target.sendToQueue(to, message.content, options, (error: unknown) => {
       if (error) failed ??= toError(error);
       else source.ack(message);
       onMoved(++moved);

@@ -1,4 +1,4 @@
-import type { ConsumeOptions, Subscription } from '../../ports/broker.js';
+import type { ConsumeOptions, Delivery, Subscription } from '../../ports/broker.js';
 import { MemoryChannel, MemoryConsumer } from './memory-channel.js';
 import { type MemoryNode, missing } from './memory-node.js';
 
@@ -56,7 +56,7 @@ export class MemorySubscription implements Subscription {
       if (!queue) throw missing(`queue "${name}"`);
       return { queue, prefetch };
     });
-    const { onDelivery } = this.options;
+    const onDelivery = (delivery: Delivery) => this.options.onDelivery(delivery);
     this.#consumers = queues.map(({ queue, prefetch }) => {
       const onCancelled = () => this.#interrupt(queue.name);
       const consumer = new MemoryConsumer(queue, {
