@@ -7,11 +7,11 @@
 import { defineJob, defineQueue } from 'jobrail';
 import { z } from 'zod';
 
-/** The longest side, in pixels, that a variant may ask for: the limit of WebP; AVIF and JPEG allow more. */
-const MAX_SIDE = 16_383;
+/** In pixels. No more than WebP can have; AVIF and JPEG allow more. */
+const side = z.int().min(1).max(16_383);
 
-const side = z.int().min(1).max(MAX_SIDE);
-const storageKey = z.string().min(1).max(1_024);
+/** What else a key must be, the storage says when it is used. */
+const storageKey = z.string().min(1).max(512);
 
 /** Still images. Short jobs: nothing on this queue takes longer than a photograph needs. */
 export const mediaQueue = defineQueue('media');

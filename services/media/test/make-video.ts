@@ -29,6 +29,13 @@ export async function ffmpeg(args: string[]): Promise<void> {
   await run('ffmpeg', ['-v', 'error', '-nostdin', '-y', ...args]);
 }
 
+/** Copies a video with the mark of a camera that was turned by 90 degrees. */
+export async function turnVideo(source: string, target: string): Promise<void> {
+  const since6 = ['-display_rotation:v:0', '90', '-i', source, '-c', 'copy', target];
+  const before6 = ['-i', source, '-c', 'copy', '-metadata:s:v', 'rotate=90', target];
+  await ffmpeg(since6).catch(() => ffmpeg(before6));
+}
+
 /** What ffprobe says of a file, as `key=value` pairs of its streams and its format. */
 export async function probed(
   path: string,

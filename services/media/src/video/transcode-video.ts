@@ -42,7 +42,7 @@ export interface TranscodeOptions {
   maxPixels: number;
   signal: AbortSignal;
   /** @param fraction 0 to 1, undefined when the duration is unknown. @param seconds how much is encoded. */
-  onProgress(fraction: number | undefined, seconds: number): void;
+  onProgress: (fraction: number | undefined, seconds: number) => void;
 }
 
 /**

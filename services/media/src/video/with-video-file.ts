@@ -13,7 +13,7 @@ export interface VideoFolder {
    */
   source: string;
   /** A path for a file to be made. */
-  file(name: string): string;
+  file: (name: string) => string;
 }
 
 /**

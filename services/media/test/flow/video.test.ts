@@ -1,15 +1,20 @@
-import { chmod, mkdtemp, readdir, readFile, rm, stat, writeFile } from 'node:fs/promises';
+import { once } from 'node:events';
+import { chmod, mkdtemp, readFile, rm, stat, writeFile } from 'node:fs/promises';
+import { createServer } from 'node:http';
+import type { AddressInfo } from 'node:net';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { expect } from 'chai';
 import sharp from 'sharp';
 import { Ffmpeg } from '../../src/video/ffmpeg.js';
+import { inputArguments } from '../../src/video/input-arguments.js';
 import { probeVideo } from '../../src/video/probe-video.js';
 import { takePoster } from '../../src/video/take-poster.js';
 import { type TranscodeOptions, transcodeEncoders, transcodeVideo } from '../../src/video/transcode-video.js';
 import { failureOf } from '../failure-of.js';
 import { meanDifference } from '../photographs.js';
-import { ffmpeg as runFfmpeg, makeVideo, probed } from '../make-video.js';
+import { ffmpeg as runFfmpeg, makeVideo, probed, turnVideo } from '../make-video.js';
+import { ffmpegChildren } from '../processes.js';
 import { describeWithFfmpeg } from '../with-ffmpeg.js';
 
 const ffmpeg = new Ffmpeg({ ffmpeg: 'ffmpeg', ffprobe: 'ffprobe' });
@@ -158,6 +163,31 @@ describeWithFfmpeg('video', () => {
     }
   });
 
+  it('that names an address on the network does not get it called', async () => {
+    let calls = 0;
+    const server = createServer((_, response) => {
+      calls += 1;
+      response.writeHead(404).end();
+    });
+    await once(server.listen(0, '127.0.0.1'), 'listening');
+    try {
+      const url = `http://127.0.0.1:${(server.address() as AddressInfo).port}/part.ts`;
+      const list = inFolder('playlist.m3u8');
+      await writeFile(list, `#EXTM3U\n#EXT-X-TARGETDURATION:4\n#EXTINF:4,\n${url}\n#EXT-X-ENDLIST\n`);
+      const open = ['-protocol_whitelist', 'file,http,tcp', '-i', list, '-f', 'null', '-'];
+      await failureOf(runFfmpeg(open));
+      expect(calls, 'an ffmpeg that may').to.be.above(0);
+      calls = 0;
+      expect(await failureOf(poster(0, list))).to.include({ code: 'MEDIA_NOT_A_VIDEO' });
+      expect(await failureOf(transcode({ format: 'mp4' }, list))).to.include({ code: 'MEDIA_NOT_A_VIDEO' });
+      const forced = ['-f', 'hls', ...inputArguments(list, { maxPixels }), '-f', 'null', '-'];
+      await failureOf(ffmpeg.run(forced, { signal }));
+      expect(calls, 'the ffmpeg of the service').to.equal(0);
+    } finally {
+      server.close();
+    }
+  });
+
   describe('a poster', () => {
     const frame = () => readFile(inFolder('poster.png'));
     const frameAt = async (seconds: number): Promise<Buffer> => {
@@ -203,7 +233,7 @@ describeWithFfmpeg('video', () => {
     });
 
     it('is upright when the telephone was held upright', async () => {
-      await runFfmpeg(['-i', source, '-c', 'copy', '-metadata:s:v', 'rotate=90', inFolder('upright.mp4')]);
+      await turnVideo(source, inFolder('upright.mp4'));
       await poster(1, inFolder('upright.mp4'));
       expect(await sharp(await frame()).metadata()).to.include({ width: 240, height: 320 });
     });
@@ -283,17 +313,8 @@ describeWithFfmpeg('video', () => {
         long,
       );
       expect(await failureOf(run)).to.equal(reason);
-      expect(await processesOn(output)).to.deep.equal([]);
+      expect(await ffmpegChildren()).to.deep.equal([]);
       expect((await stat(output)).isFile(), 'it had begun').to.equal(true);
     });
   });
 });
-
-/** The processes of this machine that have a path among their arguments. */
-async function processesOn(path: string): Promise<string[]> {
-  const ids = (await readdir('/proc')).filter((name) => /^\d+$/.test(name));
-  const commands = await Promise.all(
-    ids.map((id) => readFile(`/proc/${id}/cmdline`, 'utf8').catch(() => '')),
-  );
-  return commands.filter((command) => command.includes(path));
-}

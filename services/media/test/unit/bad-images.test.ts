@@ -12,6 +12,7 @@ import type { ImageVariant } from '../../src/jobs.js';
 import { collect } from '../collect.js';
 import { decompressionBomb } from '../decompression-bomb.js';
 import { failureOf } from '../failure-of.js';
+import { heic } from '../heic.js';
 import { photograph } from '../photographs.js';
 
 const maxPixels = 100_000_000;
@@ -50,6 +51,12 @@ describe('an image that cannot be used', () => {
     const error = await failureOf(render(Buffer.from(svg), thumbnail));
     expect(error).to.include({ code: 'MEDIA_NOT_AN_IMAGE', permanent: true });
     expect(error.message).to.include('an SVG drawing');
+  });
+
+  it('is refused when it is HEIC, which there is no decoder for, by that name', async () => {
+    const error = await failureOf(render(heic, thumbnail));
+    expect(error).to.include({ code: 'MEDIA_NOT_AN_IMAGE', permanent: true });
+    expect(error.message).to.include('The source is a HEIC image; expected JPEG, PNG');
   });
 
   it('is refused when a few bytes claim 2.5 gigapixels, without their being allocated', async () => {
