@@ -20,11 +20,10 @@ const client = new JobClient({
 const server = new HttpServer(createApp({ client, storage, config, log }));
 
 let signals = 0;
-const asked = new Promise<void>((resolve) => {
+const asked = new Promise<NodeJS.Signals>((resolve) => {
   const onSignal = (signal: NodeJS.Signals) => {
     if (++signals > 1) process.exit(1);
-    log.info({ signal }, 'stopping; a second signal ends at once');
-    resolve();
+    resolve(signal);
   };
   process.on('SIGTERM', onSignal).on('SIGINT', onSignal);
 });
@@ -34,8 +33,10 @@ log.info({ host: config.host, port }, 'listening');
 // Requests may come before the broker does: they are answered 503, and the client goes on trying.
 client.connect().catch((err: unknown) => log.warn({ err }, 'the broker cannot be reached yet'));
 
-await asked;
-await server.stop(config.gracePeriodMs);
+const signal = await asked;
+const stopped = server.stop(config.gracePeriodMs);
+log.info({ signal }, 'stopping; a second signal ends at once');
+await stopped;
 await client.close();
 await telemetry.shutdown();
 log.info('stopped');

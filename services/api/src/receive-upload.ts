@@ -1,4 +1,4 @@
-import { Storage, StorageError } from '@jobrail/storage';
+import { type Storage, StorageError } from '@jobrail/storage';
 import type { Request, Response } from 'express';
 import multer, { MulterError, type StorageEngine } from 'multer';
 import { uploadTooLarge } from './as-http-error.js';
@@ -11,7 +11,7 @@ export interface UploadOptions {
   /** Of the file. */
   limitBytes: number;
   /** The key to store a file of this media type at; undefined refuses the type. */
-  keyFor(mediaType: string): string | undefined;
+  keyFor: (mediaType: string) => string | undefined;
 }
 
 export interface Upload {
@@ -82,7 +82,7 @@ class UploadEngine implements StorageEngine {
 }
 
 /** The form parser throws plain errors, all of them about what the caller sent. */
-function asKnown(error: unknown): unknown {
+function asKnown(error: unknown): Error {
   if (error instanceof HttpError || error instanceof StorageError || error instanceof MulterError)
     return error;
   return new HttpError(400, 'FORM_MALFORMED', 'The multipart form cannot be read.', { cause: error });

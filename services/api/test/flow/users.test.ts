@@ -1,4 +1,4 @@
-import { request as httpRequest } from 'node:http';
+import { type IncomingMessage, request as httpRequest } from 'node:http';
 import { once } from 'node:events';
 import { buffer } from 'node:stream/consumers';
 import { expect } from 'chai';
@@ -133,6 +133,18 @@ describe('POST /users', () => {
       expect(await response.json()).to.have.nested.property('error.code', 'UPLOAD_TOO_LARGE');
     });
 
+    it('an announced avatar beyond the limit without waiting for it: 413', async () => {
+      const request = httpRequest(`${api.url}/users`, {
+        method: 'POST',
+        headers: { 'content-type': 'multipart/form-data; boundary=edge', 'content-length': 2 ** 40 },
+      });
+      request.on('error', () => undefined);
+      request.write(partHead('edge'));
+      const [response] = (await once(request, 'response')) as [IncomingMessage];
+      expect(response.statusCode).to.equal(413);
+      request.destroy();
+    });
+
     it('an avatar of one byte beyond the limit: 413', async () => {
       const response = await post(userForm({ avatar: png(uploadLimitBytes + 1) }));
       expect(response.status).to.equal(413);
@@ -147,7 +159,7 @@ describe('POST /users', () => {
       request.write(partHead(boundary));
       for (let i = 0; i < 50; i++) request.write(Buffer.alloc(65_536));
       request.end(`\r\n--${boundary}--\r\n`);
-      const [response] = (await once(request, 'response')) as [import('node:http').IncomingMessage];
+      const [response] = (await once(request, 'response')) as [IncomingMessage];
       expect(response.statusCode).to.equal(413);
       response.resume();
       await once(response, 'end');
@@ -158,7 +170,7 @@ describe('POST /users', () => {
         userForm({ avatar: new File(['%PDF'], 'a.png', { type: 'application/pdf' }) }),
       );
       expect(response.status).to.equal(415);
-      expect((await response.json()) as object)
+      expect((await response.json()))
         .to.have.nested.property('error.message')
         .that.includes('application/pdf');
     });
