@@ -170,7 +170,7 @@ describe('POST /users', () => {
         userForm({ avatar: new File(['%PDF'], 'a.png', { type: 'application/pdf' }) }),
       );
       expect(response.status).to.equal(415);
-      expect((await response.json()))
+      expect(await response.json())
         .to.have.nested.property('error.message')
         .that.includes('application/pdf');
     });
