@@ -108,6 +108,12 @@ class Container {
     releaseCommand(this.#remove);
   }
 
+  /** @param {string[]} args */
+  async ctl(args) {
+    const { stdout } = await run('docker', ['exec', this.#name, 'rabbitmqctl', ...args]);
+    return stdout;
+  }
+
   /** @returns {Promise<boolean>} */
   async #ended() {
     const inspected = await run('docker', ['inspect', '--format', '{{.State.Running}}', this.#name]).catch(

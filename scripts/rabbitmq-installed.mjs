@@ -1,15 +1,19 @@
+import { execFile } from 'node:child_process';
 import { existsSync } from 'node:fs';
 import { appendFile, mkdir, mkdtemp, readFile, realpath, rm, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { basename, dirname, join } from 'node:path';
+import { promisify } from 'node:util';
 import { answersAmqp, answersHttp, untilAnswers } from './answers.mjs';
 import { freePorts } from './free-ports.mjs';
 import { OwnedProcess } from './owned-process.mjs';
 import { findPrograms, findVersions } from './search-path.mjs';
 import { guardFolder, releaseFolder } from './watchdog.mjs';
 /** @import { Rabbitmq, RabbitmqOptions } from './rabbitmq.mjs' */
+/** @import { ClusterMember } from './rabbitmq-cluster.mjs' */
 
 const BOOT_MS = 90_000;
+const run = promisify(execFile);
 
 /**
  * The script that runs RabbitMQ as any user. Debian's `/usr/sbin/rabbitmq-server` does not: it is a wrapper that
@@ -32,12 +36,13 @@ export async function findRabbitmqServer() {
  *
  * @param {string} server
  * @param {RabbitmqOptions} options
+ * @param {ClusterMember} [member] Default: a node alone.
  * @returns {Promise<Rabbitmq>}
  */
-export async function startInstalledRabbitmq(server, options) {
+export async function startInstalledRabbitmq(server, options, member) {
   const folder = await mkdtemp(join(tmpdir(), 'jobrail-rabbitmq-'));
   guardFolder(folder);
-  const node = new InstalledNode(server, folder, options.management ?? false);
+  const node = new InstalledNode(server, folder, { management: options.management ?? false, member });
   try {
     await node.prepare(options.config ?? []);
     await node.start();
@@ -59,6 +64,7 @@ class InstalledNode {
 
   #server;
   #management;
+  #member;
   /** @type {NodeJS.ProcessEnv} */ #env = {};
   /** @type {OwnedProcess | undefined} */ #epmd;
   /** @type {OwnedProcess | undefined} */ #broker;
@@ -67,17 +73,18 @@ class InstalledNode {
   /**
    * @param {string} server
    * @param {string} folder
-   * @param {boolean} management
+   * @param {{ management: boolean, member?: ClusterMember }} options
    */
-  constructor(server, folder, management) {
+  constructor(server, folder, { management, member }) {
     this.#server = server;
     this.folder = folder;
     this.#management = management;
+    this.#member = member;
   }
 
   /** Chooses ports and writes the configuration. @param {string[]} moreConfig */
   async prepare(moreConfig) {
-    const [amqp = 0, distribution, epmd, management, prometheus] = await freePorts(5);
+    const [amqp = 0, distribution, ownEpmd, management, prometheus] = await freePorts(5);
     this.#port = amqp;
     this.url = `amqp://guest:guest@127.0.0.1:${amqp}`;
     const config = [`listeners.tcp.1 = 127.0.0.1:${amqp}`];
@@ -93,6 +100,12 @@ class InstalledNode {
     await writeFile(path('rabbitmq.conf'), [...config, ...moreConfig, ''].join('\n'));
     await writeFile(path('enabled_plugins'), `[${plugins.join(',')}].\n`);
     await mkdir(path('log'));
+    const {
+      name = `${basename(this.folder).toLowerCase()}@localhost`,
+      cookie,
+      epmd = ownEpmd,
+    } = this.#member ?? {};
+    if (cookie) await writeFile(path('.erlang.cookie'), cookie, { mode: 0o400 });
     this.#env = {
       ...withoutErlangSettings(process.env),
       HOME: this.folder,
@@ -100,7 +113,7 @@ class InstalledNode {
       ERL_EPMD_PORT: String(epmd),
       // Makes the script become the server, where it would otherwise stay as its parent; `-noinput` takes the shell away again.
       RABBITMQ_ALLOW_INPUT: 'true',
-      RABBITMQ_NODENAME: `${basename(this.folder).toLowerCase()}@localhost`,
+      RABBITMQ_NODENAME: name,
       RABBITMQ_DIST_PORT: String(distribution),
       RABBITMQ_SERVER_ADDITIONAL_ERL_ARGS: '-kernel inet_dist_use_interface {127,0,0,1}',
       RABBITMQ_CONFIG_FILE: path('rabbitmq.conf'),
@@ -114,6 +127,7 @@ class InstalledNode {
   async start() {
     if (this.#broker?.running) return;
     const log = join(this.folder, 'log', 'boot.log');
+    // Where another node of the cluster has one, a second one ends at once by itself.
     this.#epmd ??= await this.#startEpmd(log);
     const broker = await OwnedProcess.start(this.#server, ['-noinput'], {
       env: this.#env,
@@ -151,6 +165,13 @@ class InstalledNode {
     await this.#epmd?.end();
     await rm(this.folder, { recursive: true, force: true, maxRetries: 10 });
     releaseFolder(this.folder);
+  }
+
+  /** @param {string[]} args */
+  async ctl(args) {
+    const program = join(dirname(this.#server), 'rabbitmqctl');
+    const { stdout } = await run(program, args, { env: this.#env, cwd: this.folder });
+    return stdout;
   }
 
   /**

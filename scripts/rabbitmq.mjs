@@ -27,6 +27,7 @@ import { Unavailable } from './unavailable.mjs';
  * @property {string} [folder] Its temporary folder (data, logs); undefined in a container.
  * @property {() => Promise<void>} kill Ends it at once as a crash does; data and ports are kept for `start`.
  * @property {() => Promise<void>} start Starts it again after `kill` or `stop({ keepData: true })`, on the same ports and data.
+ * @property {(args: string[]) => Promise<string>} ctl Runs `rabbitmqctl` on it; resolves to what it prints.
  * @property {(options?: { keepData?: boolean }) => Promise<void>} stop Ends it and removes everything; with `keepData`
  *   shuts it down in good order and keeps data and ports for `start`. Calling it twice is safe.
  */
