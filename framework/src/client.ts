@@ -1,4 +1,5 @@
 import { AmqpBroker } from './adapters/amqp/amqp-broker.js';
+import type { TlsOptions } from './adapters/amqp/connection.js';
 import { type Clock, systemClock } from './base/clock.js';
 import type { Duration } from './base/duration.js';
 import { JobrailError, toError } from './base/errors.js';
@@ -14,6 +15,8 @@ import { JobPublisher } from './runtime/job-publisher.js';
 export interface JobClientOptions {
   /** Broker URL, several, or a comma-separated list. Default: AMQP_URL, else amqp://127.0.0.1. */
   url?: string | readonly string[];
+  /** Certificates for `amqps://` URLs: PEM text or buffers, as Node's `tls.connect` takes them. */
+  tls?: TlsOptions;
   /** Begins the names of all exchanges and queues. Default: JOBRAIL_PREFIX, else `jobrail`. */
   prefix?: string;
   /** Name of the sending service, on every job. Default `client`. */
@@ -31,6 +34,7 @@ export interface JobClientOptions {
 
 const knownOptions = [
   'url',
+  'tls',
   'prefix',
   'name',
   'connectTimeout',
@@ -184,6 +188,7 @@ export function brokerOf(options: JobClientOptions, name: string): Broker {
     new AmqpBroker({
       url: options.url ?? process.env['AMQP_URL'] ?? 'amqp://127.0.0.1',
       name,
+      ...(options.tls && { tls: options.tls }),
       ...(options.connectTimeout !== undefined && { connectTimeout: options.connectTimeout }),
       ...(options.publishTimeout !== undefined && { publishTimeout: options.publishTimeout }),
       ...(options.clock && { clock: options.clock }),

@@ -49,7 +49,7 @@ export interface JobServiceOptions extends Omit<JobClientOptions, 'name'> {
 
 const knownOptions = [
   'name', 'handlers', 'modules', 'queues', 'gracePeriod', 'abandonAfter', 'brokerAckTimeout', 'watchdog', 'health', 'log',
-  'url', 'prefix', 'connectTimeout', 'publishTimeout', 'maxPayloadBytes', 'broker', 'clock',
+  'url', 'tls', 'prefix', 'connectTimeout', 'publishTimeout', 'maxPayloadBytes', 'broker', 'clock',
 ]; // prettier-ignore
 
 type State = 'new' | 'starting' | 'running' | 'stopping' | 'stopped';

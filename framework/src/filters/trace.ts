@@ -82,11 +82,17 @@ async function traceAttempt(attempt: Attempt, next: () => Promise<Outcome>): Pro
     },
     sent,
   );
-  const outcome = await context.with(trace.setSpan(sent, span), next);
-  describeOutcome(span, outcome);
-  if (outcome.kind === 'retry') attempt.carry = { ...attempt.carry, ...carryLink(span) };
-  span.end();
-  return outcome;
+  try {
+    const outcome = await context.with(trace.setSpan(sent, span), next);
+    describeOutcome(span, outcome);
+    if (outcome.kind === 'retry') attempt.carry = { ...attempt.carry, ...carryLink(span) };
+    return outcome;
+  } catch (error) {
+    fail(span, toError(error)); // a filter threw
+    throw error;
+  } finally {
+    span.end();
+  }
 }
 
 function sendAttributes({ id, contract, message }: Sending): Attributes {

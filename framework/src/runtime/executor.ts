@@ -100,7 +100,9 @@ export class Executor implements JobRunner {
     try {
       outcome = await this.#attempt(attempt);
     } catch (error) {
-      outcome = this.#failed(job, error); // a filter threw
+      const details = { job: job.id, contract: contract.name, attempt: job.attempt, err: toError(error) };
+      this.#options.log.error(details, 'a filter threw; the attempt counts as failed');
+      outcome = this.#failed(job, error);
     }
     this.#timeouts.delete(attempt);
     this.running.delete(job);

@@ -167,7 +167,7 @@ describe('a service does not start', () => {
     expect(error.message)
       .to.include(name)
       .and.to.match(/the code asks for .+, the broker has .+\./);
-    expect(error.mend).to.match(/Change defineQueue\(\)/);
+    expect(error.mend).to.match(/jobrail topology migrate/);
   });
 
   it('with a binding to an exchange that does not exist', async () => {

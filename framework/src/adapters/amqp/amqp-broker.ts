@@ -11,7 +11,7 @@ import type {
   QueueDepth,
   Subscription,
 } from '../../ports/broker.js';
-import { AmqpConnection } from './connection.js';
+import { AmqpConnection, type TlsOptions } from './connection.js';
 import { AmqpPublisher } from './publisher.js';
 import { PulledDelivery } from './pulled-delivery.js';
 import { AmqpSubscription } from './subscription.js';
@@ -21,6 +21,8 @@ import { brokerUrls } from './url.js';
 export interface AmqpBrokerOptions {
   /** One URL, several, or a comma-separated list; tried in turn. */
   url: string | readonly string[];
+  /** Certificates for `amqps://` URLs. */
+  tls?: TlsOptions;
   /** Shown by the broker's management pages. Default `jobrail`. */
   name?: string;
   /** How long `connect` waits for the first connection. Default 10 s. */
@@ -54,7 +56,7 @@ export class AmqpBroker implements Broker {
     const { name = 'jobrail', clock = systemClock } = options;
     this.#clock = clock;
     this.#connectTimeoutMs = durationMs(options.connectTimeout ?? '10s', 'connectTimeout');
-    const connection = { urls: brokerUrls(options.url), clock, handshakeMs, heartbeatS };
+    const connection = { urls: brokerUrls(options.url), tls: options.tls, clock, handshakeMs, heartbeatS };
     this.#publishing = new AmqpConnection({ ...connection, name: `${name} publishing` });
     this.#consuming = new AmqpConnection({ ...connection, name: `${name} consuming` });
     this.#publisher = new AmqpPublisher(this.#publishing, {

@@ -1,7 +1,9 @@
 import { type ChannelModel, connect } from 'amqplib';
+import type { ConnectionOptions as ConnectionTlsOptions, SecureContextOptions } from 'node:tls';
 import { pause, type Clock } from '../../base/clock.js';
 import { BrokerError, toError } from '../../base/errors.js';
 import type { BrokerInfo } from '../../ports/broker.js';
+import { closeConnection } from './close.js';
 import { writeTicksAtOnce } from './cork.js';
 import { showUrl } from './url.js';
 
@@ -11,11 +13,18 @@ export interface ConnectionOptions {
   /** Shown by the broker's management pages. */
   name: string;
   clock: Clock;
+  tls?: TlsOptions | undefined;
   /** Of one try: TCP, TLS and AMQP handshake. Milliseconds. */
   handshakeMs: number;
   /** Seconds between heartbeats; a peer that is silent for two is taken for dead. */
   heartbeatS: number;
 }
+
+/** For `amqps://` URLs, as Node's `tls.connect` takes them: PEM text or buffers, not file names. */
+export type TlsOptions = Pick<
+  SecureContextOptions & ConnectionTlsOptions,
+  'ca' | 'cert' | 'key' | 'passphrase' | 'servername' | 'rejectUnauthorized'
+>;
 
 const firstBackoffMs = 50;
 const longestBackoffMs = 1_000;
@@ -93,8 +102,8 @@ export class AmqpConnection {
     this.#closing.abort();
     const model = this.#model;
     this.#model = undefined;
-    await model?.close().catch(() => undefined);
-    await this.#loop;
+    // Without a connection one may be in the making; it is closed as soon as it is made.
+    await (model ? closeConnection(model) : this.#loop);
   }
 
   async #keepConnected(): Promise<void> {
@@ -112,9 +121,10 @@ export class AmqpConnection {
   }
 
   async #connectOnce(tries: number): Promise<ChannelModel> {
-    const { urls, handshakeMs, heartbeatS, name } = this.options;
+    const { urls, handshakeMs, heartbeatS, name, tls } = this.options;
     const url = withHeartbeat(urls[tries % urls.length]!, heartbeatS);
     const model = await connect(url, {
+      ...tls,
       noDelay: true,
       timeout: handshakeMs,
       clientProperties: { connection_name: name },
@@ -127,10 +137,7 @@ export class AmqpConnection {
   #untilLost(model: ChannelModel): Promise<void> {
     return new Promise((resolve) => {
       if (this.#closing.signal.aborted) {
-        void model.close().then(
-          () => resolve(),
-          () => resolve(),
-        );
+        void closeConnection(model).then(resolve);
         return;
       }
       model.on('blocked', (reason: string) => (this.#blocked = reason));

@@ -2,6 +2,7 @@ import type { ConfirmChannel, Message } from 'amqplib';
 import type { Clock, Timer } from '../../base/clock.js';
 import { ContractError, PublishError, type ErrorCode } from '../../base/errors.js';
 import type { OutgoingMessage } from '../../model/message.js';
+import { closeChannel } from './close.js';
 import { type AmqpConnection, closedError } from './connection.js';
 import { sendConfirmed } from './send-confirmed.js';
 
@@ -96,7 +97,7 @@ export class AmqpPublisher {
     this.#deadlineTimer?.cancel();
     const channel = this.#channel;
     this.#channel = undefined;
-    await channel?.close().catch(() => undefined);
+    if (channel) await closeChannel(channel);
   }
 
   get #idle(): boolean {
@@ -158,7 +159,7 @@ export class AmqpPublisher {
   #replace(channel: ConfirmChannel): void {
     if (this.#channel !== channel) return;
     this.#lost(channel);
-    void channel.close().catch(() => undefined);
+    void closeChannel(channel);
   }
 
   #lost(channel: ConfirmChannel): void {

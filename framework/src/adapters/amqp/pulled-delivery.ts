@@ -1,6 +1,7 @@
 import type { Channel, GetMessage } from 'amqplib';
 import type { MessageProperties } from '../../model/message.js';
 import type { Delivery } from '../../ports/broker.js';
+import { closeChannel } from './close.js';
 
 /** A message that was taken without a consumer. It has a channel of its own, which ends when it is settled. */
 export class PulledDelivery implements Delivery {
@@ -46,6 +47,6 @@ export class PulledDelivery implements Delivery {
     if (this.#settled || this.#lost) return;
     this.#settled = true;
     frame();
-    this.channel.close().catch(() => undefined);
+    void closeChannel(this.channel);
   }
 }

@@ -4,6 +4,7 @@ import { toError } from '../../base/errors.js';
 import type { MessageProperties } from '../../model/message.js';
 import type { ConsumeOptions, Delivery, Subscription } from '../../ports/broker.js';
 import { AckLedger } from './ack-ledger.js';
+import { closeChannel } from './close.js';
 import type { AmqpConnection } from './connection.js';
 import { asMissing } from './topology.js';
 
@@ -170,7 +171,7 @@ class Generation {
     this.#closing = true;
     this.ledger.close();
     await this.#letSettlementsThrough().catch(() => undefined);
-    await this.channel.close().catch(() => undefined);
+    await closeChannel(this.channel);
   }
 
   /**
@@ -203,7 +204,7 @@ class Generation {
   #cancelledByBroker(queue: string): void {
     this.ledger.flush();
     this.#abandon(new Error(`the broker cancelled the consumer of queue "${queue}"`));
-    void this.channel.close().catch(() => undefined);
+    void closeChannel(this.channel);
   }
 
   #abandon(reason: Error): void {
