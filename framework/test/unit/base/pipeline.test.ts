@@ -32,10 +32,10 @@ describe('compose', () => {
 
   it('passes what the rest throws to the steps around it', async () => {
     const run = compose<string, string>(
-      [async (_, next) => next().catch((error: Error) => `saved: ${error.message}`)],
+      [async (_, next) => next().catch((error: unknown) => `saved: ${String(error)}`)],
       () => Promise.reject(new Error('broken')),
     );
-    expect(await run('x')).to.equal('saved: broken');
+    expect(await run('x')).to.equal('saved: Error: broken');
   });
 
   it('keeps runs apart that overlap', async () => {
