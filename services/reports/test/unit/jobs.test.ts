@@ -10,7 +10,7 @@ const valid = {
 
 async function issuesOf(payload: unknown): Promise<string[]> {
   const result = await BuildReport.payload['~standard'].validate(payload);
-  return (result.issues ?? []).map(({ path }) => (path ?? []).join('.'));
+  return (result.issues ?? []).map(({ path }) => (path ?? []).map(String).join('.'));
 }
 
 describe('the contract report.build', () => {
