@@ -52,7 +52,8 @@ export async function install({ root = ROOT, note, signal } = {}) {
  */
 export async function build({ root = ROOT, projects = ['.', 'scripts'], signal } = {}) {
   const compiler = join(root, 'node_modules/typescript/bin/tsc');
-  await step(process.execPath, [compiler, '-b', ...projects], { cwd: root, signal });
+  const compiled = projects.filter((project) => existsSync(join(root, project, 'tsconfig.json')));
+  if (compiled.length) await step(process.execPath, [compiler, '-b', ...compiled], { cwd: root, signal });
 }
 
 /** A command that failed; the message holds the command and all it printed. */

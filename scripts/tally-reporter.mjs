@@ -2,7 +2,7 @@ import { writeFileSync } from 'node:fs';
 import Mocha from 'mocha';
 
 /** After the last test a process gets this long to end by itself; what still keeps it alive was leaked by a test. */
-const LEAK_MS = 10_000;
+const LEAK_MS = 5_000;
 
 /**
  * @typedef {object} Tally
