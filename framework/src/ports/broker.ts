@@ -55,7 +55,7 @@ export interface QueueDepth {
   consumers: number;
 }
 
-/** A message broker with the semantics of RabbitMQ. */
+/** A message broker with the semantics of RabbitMQ. After `close`, every call rejects with `JR_BROKER_CLOSED`. */
 export interface Broker {
   /** Known once connected. */
   readonly info: BrokerInfo | undefined;
@@ -79,14 +79,21 @@ export interface Broker {
 
   /**
    * Sends a persistent, mandatory message. Resolves only when the broker has confirmed it on a queue.
-   * @throws PublishError: returned, nacked, timed out or lost; it says whether it may have been accepted.
+   * @throws PublishError: `JR_PUBLISH_RETURNED` (no queue takes it, or no such exchange) or `JR_PUBLISH_TIMEOUT`; it says
+   * whether the message may have been accepted.
    */
   publish(message: OutgoingMessage): Promise<void>;
 
-  /** Starts consumers; resolves when they are registered the first time. */
+  /**
+   * Starts consumers; resolves when they are registered the first time.
+   * @throws TopologyError (`JR_TOPOLOGY_MISSING`) for a queue that does not exist.
+   */
   consume(options: ConsumeOptions): Promise<Subscription>;
 
-  /** Takes one message from a queue without a consumer, or undefined when it is empty. */
+  /**
+   * Takes one message from a queue without a consumer, or undefined when it is empty.
+   * @throws TopologyError (`JR_TOPOLOGY_MISSING`) for a queue that does not exist.
+   */
   get(queue: string): Promise<Delivery | undefined>;
 
   /** Undefined when there is no such queue. */
