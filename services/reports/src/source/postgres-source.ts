@@ -91,6 +91,7 @@ interface Fetched {
 /** One connection with one open cursor on it. */
 class ReportCursor {
   private aborted: AbortSignal | undefined;
+  private running = false;
   private finished = false;
   private closed = false;
 
@@ -151,15 +152,12 @@ class ReportCursor {
     if (this.closed) return;
     this.closed = true;
     this.aborted?.removeEventListener('abort', this.cancel);
-    if (!this.finished && !this.aborted?.aborted) await this.client.query('rollback').then(this.mark, ignore);
-    this.client.off('error', ignore);
+    if (this.running) this.cancel();
+    if (this.finished) this.client.off('error', ignore);
     this.client.release(!this.finished);
   }
 
-  private readonly mark = (): void => {
-    this.finished = true;
-  };
-
+  /** Without it, PostgreSQL notices only with the next row that nobody listens. */
   private readonly cancel = (): void => {
     const { processID } = this.client as pg.PoolClient & { processID: number };
     this.pool.query('select pg_cancel_backend($1)', [processID]).catch(ignore);
@@ -167,11 +165,14 @@ class ReportCursor {
 
   private async run<R>(config: string | QueryConfig): Promise<pg.QueryResult & { rows: R[] }> {
     this.aborted?.throwIfAborted();
+    this.running = true;
     try {
       return (await this.client.query(config as pg.QueryConfig)) as pg.QueryResult & { rows: R[] };
     } catch (error) {
       this.aborted?.throwIfAborted();
       throw queryFailure(error, this.query);
+    } finally {
+      this.running = false;
     }
   }
 }

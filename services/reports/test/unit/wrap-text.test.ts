@@ -11,7 +11,7 @@ describe('wrapText', () => {
 
   it('breaks between words', () => {
     expect(wrap('the quick brown fox', 9)).to.deep.equal(['the quick', 'brown fox']);
-    expect(wrap('the quick brown fox', 8)).to.deep.equal(['the', 'quick', 'brown…']);
+    expect(wrap('the quick brown fox', 8)).to.deep.equal(['the', 'quick', 'brown f…']);
   });
 
   it('breaks a word that is wider than a line', () => {

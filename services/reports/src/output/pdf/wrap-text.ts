@@ -18,33 +18,34 @@ export function wrapText(text: string, { width, lines, measure }: WrapOptions): 
   if (measure(flat) <= width) return [flat];
   const done: string[] = [];
   let rest = flat;
-  while (rest !== '' && done.length < lines) {
-    const taken = takeLine(rest, width, measure);
-    done.push(taken.trimEnd());
-    rest = rest.slice(taken.length).trimStart();
+  while (rest !== '') {
+    if (done.length === lines - 1 && measure(rest) > width) {
+      const room = width - measure(ellipsis);
+      return [...done, rest.slice(0, fitting(rest, room, measure)).trimEnd() + ellipsis];
+    }
+    const end = lineEnd(rest, width, measure);
+    done.push(rest.slice(0, end).trimEnd());
+    rest = rest.slice(end).trimStart();
   }
-  if (rest !== '') done.push(shorten(`${done.pop() as string}${ellipsis}`, width, measure));
   return done;
 }
 
-/** Cuts a text that ends with an ellipsis until it fits; the ellipsis stays. */
-function shorten(text: string, width: number, measure: WrapOptions['measure']): string {
-  const characters = [...text.slice(0, -1)];
-  while (characters.length > 0 && measure(characters.join('') + ellipsis) > width) characters.pop();
-  return characters.join('').trimEnd() + ellipsis;
+/** Where the first line ends: behind the last word that fits, or inside of a word that is wider than a line. */
+function lineEnd(text: string, width: number, measure: WrapOptions['measure']): number {
+  const end = fitting(text, width, measure);
+  if (end >= text.length || text[end] === ' ') return end;
+  const lastSpace = text.lastIndexOf(' ', end);
+  return lastSpace > 0 ? lastSpace : end;
 }
 
-/** The beginning that fits: up to the last space if there is one, never less than a character. */
-function takeLine(text: string, width: number, measure: WrapOptions['measure']): string {
+/** How much of a text fits; at least one character. */
+function fitting(text: string, width: number, measure: WrapOptions['measure']): number {
   let end = 0;
   let used = 0;
-  let lastSpace = 0;
   for (const character of text) {
-    if (character === ' ') lastSpace = end;
     used += measure(character);
     if (used > width && end > 0) break;
     end += character.length;
   }
-  if (end >= text.length || text[end] === ' ') return text.slice(0, end);
-  return text.slice(0, lastSpace > 0 ? lastSpace : end);
+  return end;
 }
