@@ -174,7 +174,10 @@ export async function isolatedRail(
 ): Promise<IsolatedRail> {
   const prefix = `t-${randomUUID().slice(0, 8)}`;
   const broker = new AmqpBroker({ url, name: prefix });
-  await broker.connect();
+  await broker.connect().catch(async (error: unknown) => {
+    await broker.close(); // it would go on trying
+    throw error;
+  });
   const client = new JobClient({ url, prefix, name: 'test' });
   return {
     url,

@@ -136,6 +136,7 @@ export class Stage {
 
   /** Removes what is left on the broker and fails if anything stays: a queue, a socket, a timer. */
   async close(): Promise<void> {
+    if (!this.#rail) return; // it could not be opened
     await this.reset();
     await this.#bare?.close();
     const contracts = [...this.#contracts.values()];
