@@ -1,5 +1,5 @@
 import { AmqpBroker } from './adapters/amqp/amqp-broker.js';
-import type { TlsOptions } from './adapters/amqp/connection.js';
+import { tlsFromEnvironment, type TlsOptions } from './adapters/amqp/tls.js';
 import { type Clock, systemClock } from './base/clock.js';
 import type { Duration } from './base/duration.js';
 import { JobrailError, toError } from './base/errors.js';
@@ -15,7 +15,10 @@ import { JobPublisher } from './runtime/job-publisher.js';
 export interface JobClientOptions {
   /** Broker URL, several, or a comma-separated list. Default: AMQP_URL, else amqp://127.0.0.1. */
   url?: string | readonly string[];
-  /** Certificates for `amqps://` URLs: PEM text or buffers, as Node's `tls.connect` takes them. */
+  /**
+   * Certificates for `amqps://` URLs: PEM text or buffers, as Node's `tls.connect` takes them. Default: from the files
+   * that AMQP_CA_FILE, AMQP_CERT_FILE and AMQP_KEY_FILE name (AMQP_KEY_PASSPHRASE), else what Node trusts.
+   */
   tls?: TlsOptions;
   /** Begins the names of all exchanges and queues. Default: JOBRAIL_PREFIX, else `jobrail`. */
   prefix?: string;
@@ -183,15 +186,14 @@ export function readClientOptions(options: JobClientOptions) {
 
 /** The broker that options ask for. */
 export function brokerOf(options: JobClientOptions, name: string): Broker {
-  return (
-    options.broker ??
-    new AmqpBroker({
-      url: options.url ?? process.env['AMQP_URL'] ?? 'amqp://127.0.0.1',
-      name,
-      ...(options.tls && { tls: options.tls }),
-      ...(options.connectTimeout !== undefined && { connectTimeout: options.connectTimeout }),
-      ...(options.publishTimeout !== undefined && { publishTimeout: options.publishTimeout }),
-      ...(options.clock && { clock: options.clock }),
-    })
-  );
+  if (options.broker) return options.broker;
+  const tls = options.tls ?? tlsFromEnvironment(process.env);
+  return new AmqpBroker({
+    url: options.url ?? process.env['AMQP_URL'] ?? 'amqp://127.0.0.1',
+    name,
+    ...(tls && { tls }),
+    ...(options.connectTimeout !== undefined && { connectTimeout: options.connectTimeout }),
+    ...(options.publishTimeout !== undefined && { publishTimeout: options.publishTimeout }),
+    ...(options.clock && { clock: options.clock }),
+  });
 }

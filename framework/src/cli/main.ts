@@ -1,6 +1,7 @@
 #!/usr/bin/env node
 import { Command } from 'commander';
 import { JobrailError } from '../base/errors.js';
+import { redact } from '../base/redact.js';
 import { topologyCommand } from './topology.js';
 
 /* Exit codes: 0 as asked; 1 something is wrong, and said; 2 the command line is wrong. */
@@ -15,7 +16,7 @@ try {
 } catch (error) {
   const known = error instanceof JobrailError;
   process.stderr.write(
-    `${known ? `${error.code}: ${error.message}` : String((error as Error).stack ?? error)}\n`,
+    `${redact(known ? `${error.code}: ${error.message}` : String((error as Error).stack ?? error))}\n`,
   );
   process.exitCode = 1;
 }

@@ -2,6 +2,7 @@ import { Command } from 'commander';
 import { AmqpConnection } from '../adapters/amqp/connection.js';
 import { declareTopology } from '../adapters/amqp/topology.js';
 import { type Finding, migrateQueue, verifyTopology } from '../adapters/amqp/topology-doctor.js';
+import { checkTls, tlsFromEnvironment } from '../adapters/amqp/tls.js';
 import { brokerUrls } from '../adapters/amqp/url.js';
 import { systemClock } from '../base/clock.js';
 import { brokerFeatures } from '../model/broker-features.js';
@@ -9,7 +10,7 @@ import { defaultPrefix, jobsTopology, type Topology } from '../model/topology.js
 import { loadContracts } from './contracts.js';
 
 interface Options {
-  url: string;
+  url?: string;
   prefix: string;
   json?: boolean;
 }
@@ -21,7 +22,8 @@ export function topologyCommand(): Command {
     command
       .command(name)
       .description(description)
-      .option('--url <url>', 'broker', process.env['AMQP_URL'] ?? 'amqp://127.0.0.1')
+      // No default here: the help would print it, and with it the password.
+      .option('--url <url>', 'broker (default: AMQP_URL, which other users of the machine cannot see)')
       .option('--prefix <prefix>', 'prefix of the deployment', process.env['JOBRAIL_PREFIX'] ?? defaultPrefix)
       .option('--json', 'print JSON')
       .argument('<modules...>', 'compiled modules that export the contracts, such as dist/jobs.js')
@@ -92,8 +94,11 @@ async function onBroker(
   work: (topology: Topology, connection: AmqpConnection) => void | Promise<void>,
 ): Promise<void> {
   const contracts = await loadContracts(files);
+  const tls = tlsFromEnvironment(process.env);
+  if (tls) checkTls(tls);
   const connection = new AmqpConnection({
-    urls: brokerUrls(options.url),
+    urls: brokerUrls(options.url ?? process.env['AMQP_URL'] ?? 'amqp://127.0.0.1'),
+    tls,
     name: 'jobrail cli',
     clock: systemClock,
     handshakeMs: 5_000,

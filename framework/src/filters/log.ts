@@ -1,5 +1,6 @@
 import { trace } from '@opentelemetry/api';
 import type { Logger } from 'pino';
+import { redact, redactError } from '../base/redact.js';
 import type { Attempt, Filter } from '../model/filter.js';
 import type { Outcome } from '../model/outcome.js';
 
@@ -62,13 +63,13 @@ function subject({ job }: Attempt) {
 function details(outcome: Outcome) {
   switch (outcome.kind) {
     case 'retry':
-      return { outcome: 'retry', inMs: outcome.inMs, err: outcome.error };
+      return { outcome: 'retry', inMs: outcome.inMs, err: redactError(outcome.error) };
     case 'snooze':
       return { outcome: 'snooze', inMs: outcome.inMs };
     case 'discard':
-      return { outcome: 'discard', reason: outcome.reason };
+      return { outcome: 'discard', reason: redact(outcome.reason) };
     case 'dead':
-      return { outcome: 'dead', reason: outcome.reason, err: outcome.error };
+      return { outcome: 'dead', reason: outcome.reason, err: redactError(outcome.error) };
     default:
       return { outcome: outcome.kind };
   }

@@ -13,6 +13,7 @@ import {
   trace,
 } from '@opentelemetry/api';
 import { JobrailError, toError } from '../base/errors.js';
+import { redact, redactError } from '../base/redact.js';
 import { header } from '../model/envelope.js';
 import type { Attempt, Filter, Sending } from '../model/filter.js';
 import type { MessageHeaders } from '../model/message.js';
@@ -135,12 +136,13 @@ function describeOutcome(span: Span, outcome: Outcome): void {
   if (outcome.kind === 'retry' || outcome.kind === 'snooze')
     span.setAttribute('jobrail.next_in_ms', outcome.inMs);
   if (outcome.kind === 'dead') span.setAttribute('jobrail.dead_reason', outcome.reason);
-  if (outcome.kind === 'discard') span.setAttribute('jobrail.discard_reason', outcome.reason);
+  if (outcome.kind === 'discard') span.setAttribute('jobrail.discard_reason', redact(outcome.reason));
 }
 
 function fail(span: Span, error: Error): void {
-  span.recordException(error);
-  span.setStatus({ code: SpanStatusCode.ERROR, message: error.message });
+  const shown = redactError(error);
+  span.recordException(shown);
+  span.setStatus({ code: SpanStatusCode.ERROR, message: shown.message });
   span.setAttribute('error.type', error instanceof JobrailError ? error.code : error.name);
 }
 

@@ -16,7 +16,7 @@ export interface EnqueueOptions {
   id?: string;
   /** If the job has not started when this is over, it ends as expired. Counted from now, the delay included. */
   expiresIn?: Duration;
-  /** Sent along and given to the handler, at most 16 KiB. Names may not begin with `x-`; values as AMQP headers have them. */
+  /** Sent along and given to the handler, at most 16 KiB. Names may not begin with `x-`, nor be CC or BCC; values as AMQP headers have them. */
   headers?: MessageHeaders;
 }
 
@@ -102,9 +102,9 @@ function dueAtOf({ delay, runAt }: EnqueueOptions, subject: string, now: number)
 
 function checkHeaders(headers: MessageHeaders, subject: string): void {
   for (const [name, value] of Object.entries(headers)) {
-    if (/^x-/i.test(name) || ownHeaders.has(name.toLowerCase())) {
+    if (/^x-/i.test(name) || reservedHeaders.has(name.toLowerCase())) {
       throw new OptionError(`headers of ${subject} has the reserved name ${describe(name)}.`, {
-        mend: 'Use a name that does not begin with "x-" and is no trace header.',
+        mend: 'Use a name that does not begin with "x-", is no trace header and none that the broker acts upon (CC, BCC).',
       });
     }
     if (Buffer.byteLength(name) > 255 || !isHeaderValue(value)) {
@@ -124,7 +124,7 @@ function checkHeaders(headers: MessageHeaders, subject: string): void {
 /** As JSON. What Jobrail adds in the life of a job has to fit beside it. */
 const mostHeaderBytes = 16_384;
 
-const ownHeaders = new Set(['traceparent', 'tracestate', 'baggage']);
+const reservedHeaders = new Set(['traceparent', 'tracestate', 'baggage', 'cc', 'bcc', '__proto__']);
 
 function isHeaderValue(value: unknown, depth = 0): value is HeaderValue {
   if (value === null || typeof value === 'string' || typeof value === 'boolean') return true;

@@ -1,4 +1,5 @@
-import { ContractError, describe, type JobrailError } from '../base/errors.js';
+import { ContractError, describe, type JobrailError, toError } from '../base/errors.js';
+import { redact } from '../base/redact.js';
 import type { MessageHeaders, IncomingMessage, MessageProperties } from './message.js';
 import { fingerprint } from './fingerprint.js';
 import type { DeadReason } from './outcome.js';
@@ -21,6 +22,15 @@ export const header = {
   deadAt: 'x-jobrail-dead-at',
   deadReason: 'x-jobrail-dead-reason',
 } as const;
+
+/**
+ * A larger body is not read: it would have to be parsed in one go while nothing else runs. RabbitMQ has the same limit
+ * since 4.0.
+ */
+export const mostBodyBytes = 16 * 1024 * 1024;
+
+/** The last moment that a Date can be. Milliseconds since 1970. */
+const lastMoment = 8.64e15;
 
 /** Child jobs may be nested this deep; deeper is taken for a circle. */
 export const mostHops = 100;
@@ -57,8 +67,12 @@ export interface Envelope {
  * @throws ContractError (`JR_MESSAGE_UNREADABLE`) naming the property, its value and what it must be.
  */
 export function readEnvelope(message: IncomingMessage, now: number, fallbackId: () => string): Envelope {
-  const { properties } = message;
+  if (message.unreadable) throw message.unreadable;
+  const { properties, body } = message;
   const headers = properties.headers ?? {};
+  if (body.length > mostBodyBytes) {
+    throw unreadable('size in bytes', body.length, `at most ${mostBodyBytes}`);
+  }
   if (properties.contentEncoding !== undefined && properties.contentEncoding !== 'utf-8') {
     throw unreadable('content_encoding', properties.contentEncoding, 'absent or "utf-8"');
   }
@@ -70,9 +84,9 @@ export function readEnvelope(message: IncomingMessage, now: number, fallbackId: 
     causationId: text(headers, header.causation),
     hops: count(headers, header.hops, 0) ?? 0,
     attempt: count(headers, header.attempt, 1) ?? 1,
-    enqueuedAt: count(headers, header.enqueuedAt, 0) ?? timeOf(id, properties.timestamp) ?? now,
-    dueAt: count(headers, header.dueAt, 0),
-    expiresAt: count(headers, header.expiresAt, 0),
+    enqueuedAt: moment(headers, header.enqueuedAt) ?? timeOf(id, properties.timestamp) ?? now,
+    dueAt: moment(headers, header.dueAt),
+    expiresAt: moment(headers, header.expiresAt),
   };
 }
 
@@ -81,21 +95,20 @@ const uuidv7 = /^[0-9a-f]{8}-[0-9a-f]{4}-7[0-9a-f]{3}-[89ab][0-9a-f]{3}-[0-9a-f]
 /** Milliseconds since 1970 that a UUIDv7 begins with; else what the timestamp says, in whole seconds. */
 function timeOf(id: string, timestamp: number | undefined): number | undefined {
   if (uuidv7.test(id)) return Number.parseInt(id.slice(0, 8) + id.slice(9, 13), 16);
-  return timestamp ? timestamp * 1_000 : undefined;
+  return timestamp && timestamp * 1_000 <= lastMoment ? timestamp * 1_000 : undefined;
 }
 
-/** The JSON of a message body. @throws ContractError (`JR_PAYLOAD_NOT_JSON`). */
+/** The JSON of a message body. @throws ContractError (`JR_PAYLOAD_NOT_JSON`), which quotes nothing of it. */
 export function readPayload(body: Buffer): unknown {
   try {
     return JSON.parse(body.toString('utf8')) as unknown;
-  } catch (cause) {
+  } catch (error) {
+    // What the parser says quotes the body: only the place is kept.
+    const [place] = / at position \d+/.exec(toError(error).message) ?? [''];
     throw new ContractError(
       'JR_PAYLOAD_NOT_JSON',
-      `The body of the message is no JSON (${body.length} bytes).`,
-      {
-        mend: 'Send UTF-8 JSON with content_type application/json.',
-        cause,
-      },
+      `The body of the message is no JSON${place} (${body.length} bytes).`,
+      { mend: 'Send UTF-8 JSON with content_type application/json.' },
     );
   }
 }
@@ -152,15 +165,15 @@ export function deadHeaders(reason: DeadReason, error: Error, now: number): Mess
     [header.deadReason]: reason,
     [header.deadAt]: now,
     [header.errorName]: cut(error.name, 200),
-    [header.errorMessage]: cut(error.message, 4_000),
-    [header.errorStack]: cut(error.stack, 8_000),
+    [header.errorMessage]: cut(redact(error.message), 4_000),
+    [header.errorStack]: cut(typeof error.stack === 'string' ? redact(error.stack) : '', 8_000),
     [header.errorFingerprint]: fingerprint(error),
   };
 }
 
 /** The beginning of a text in so many bytes of UTF-8: all headers of a message must fit into 64 KiB together. */
-function cut(text: unknown, mostBytes: number): string {
-  const bytes = Buffer.from(typeof text === 'string' ? text : '');
+function cut(text: string, mostBytes: number): string {
+  const bytes = Buffer.from(text);
   return bytes
     .subarray(0, mostBytes)
     .toString()
@@ -172,7 +185,7 @@ const historyBytes = 16_384;
 
 /** The history of failed attempts with one more; the oldest are dropped beyond 25, or 16 KiB of JSON. */
 export function extendHistory(headers: MessageHeaders, record: AttemptRecord): string {
-  const all = [...readHistory(headers), { ...record, error: record.error.slice(0, 500) }];
+  const all = [...readHistory(headers), { ...record, error: redact(record.error).slice(0, 500) }];
   const history = all.slice(-historyKept);
   while (history.length > 1 && Buffer.byteLength(JSON.stringify(history)) > historyBytes) history.shift();
   return JSON.stringify(history);
@@ -198,10 +211,11 @@ export function userHeaders(headers: MessageHeaders): MessageHeaders {
 }
 
 /**
- * Headers that the broker put there. Left on a copy, `x-death` makes a broker before 4.0.1 take the next dead-lettering
- * for a cycle and drop the message without a word.
+ * Headers that the broker put there, and those that it acts upon. Left on a copy, `x-death` makes a broker before 4.0.1
+ * take the next dead-lettering for a cycle and drop the message without a word; `CC` and `BCC` make it route the copy to
+ * more queues, any of its choice, with the rights of this process.
  */
-const brokerHeader = /^x-(death$|first-death-|last-death-|delivery-count$|acquired-count$)/;
+const brokerHeader = /^(x-(death$|first-death-|last-death-|delivery-count$|acquired-count$)|B?CC$)/;
 
 /** A copy begins with a clean count of failed deliveries. */
 function withoutOldHeaders(headers: MessageHeaders = {}): MessageHeaders {
@@ -233,6 +247,12 @@ function count(headers: MessageHeaders, name: string, min: number): number | und
   if (value === undefined) return undefined;
   if (typeof value === 'number' && Number.isSafeInteger(value) && value >= min) return value;
   throw unreadable(name, value, `a whole number of at least ${min}`);
+}
+
+function moment(headers: MessageHeaders, name: string): number | undefined {
+  const value = count(headers, name, 0);
+  if (value === undefined || value <= lastMoment) return value;
+  throw unreadable(name, value, 'a moment in milliseconds since 1970');
 }
 
 function unreadable(name: string, value: unknown, expected: string): JobrailError {

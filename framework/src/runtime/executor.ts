@@ -1,6 +1,7 @@
 import type { Clock } from '../base/clock.js';
 import { compose } from '../base/pipeline.js';
 import { ContractError, toError } from '../base/errors.js';
+import { redactError } from '../base/redact.js';
 import { validatePayload } from '../model/contract.js';
 import { type Envelope, readPayload } from '../model/envelope.js';
 import type { Attempt, Filter } from '../model/filter.js';
@@ -100,7 +101,8 @@ export class Executor implements JobRunner {
     try {
       outcome = await this.#attempt(attempt);
     } catch (error) {
-      const details = { job: job.id, contract: contract.name, attempt: job.attempt, err: toError(error) };
+      const err = redactError(toError(error));
+      const details = { job: job.id, contract: contract.name, attempt: job.attempt, err };
       this.#options.log.error(details, 'a filter threw; the attempt counts as failed');
       outcome = this.#failed(job, error);
     }

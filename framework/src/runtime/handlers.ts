@@ -1,5 +1,6 @@
 import { Container, type ContainerModule } from 'inversify';
 import { ConfigError, toError } from '../base/errors.js';
+import { redact, redactError } from '../base/redact.js';
 import { JobContext } from '../model/job-context.js';
 import { type Handler, type HandlerClass, type JobDefinition, jobDefinition } from '../model/job.js';
 
@@ -93,7 +94,7 @@ async function asksForJob(
 
 function unresolved(handler: HandlerClass, { contract }: JobDefinition, error: Error): ConfigError {
   const missing = /No bindings found for service: "([^"]+)"/.exec(error.message)?.[1];
-  const [firstLine] = error.message.split('\n');
+  const firstLine = redact(error.message.split('\n')[0]!);
   return new ConfigError(
     'JR_HANDLER_UNRESOLVED',
     missing
@@ -103,7 +104,7 @@ function unresolved(handler: HandlerClass, { contract }: JobDefinition, error: E
       mend: missing
         ? `Bind ${missing} in a ContainerModule and give it in "modules" of the JobService.`
         : 'Check its constructor and the modules of the JobService.',
-      cause: error,
+      cause: redactError(error),
     },
   );
 }

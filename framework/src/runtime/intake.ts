@@ -1,5 +1,5 @@
 import { v7 as uuidv7 } from 'uuid';
-import { ContractError, toError } from '../base/errors.js';
+import { ContractError, describe, toError } from '../base/errors.js';
 import type { Queue } from '../model/contract.js';
 import { type Envelope, header, readEnvelope } from '../model/envelope.js';
 import type { DeadReason } from '../model/outcome.js';
@@ -61,7 +61,7 @@ export class Intake {
   #unknown({ contract }: Envelope): ContractError {
     return new ContractError(
       'JR_CONTRACT_UNKNOWN',
-      `Queue "${this.queue.name}" has a job of contract "${contract}", which this service has no handler for.`,
+      `Queue "${this.queue.name}" has a job of contract ${describe(contract)}, which this service has no handler for.`,
       {
         mend: 'Add its handler to this service, give its contract a queue of its own, or replay it once it is there.',
       },

@@ -1,5 +1,6 @@
 import { type Clock, pause } from '../base/clock.js';
 import { ContractError, toError } from '../base/errors.js';
+import { redactError } from '../base/redact.js';
 import type { Queue } from '../model/contract.js';
 import {
   copyProperties,
@@ -87,6 +88,11 @@ export class Settler {
     error: Error,
     history: MessageHeaders = {},
   ): Promise<boolean> {
+    if (job.delivery.unreadable) {
+      // A copy would lack the properties; the broker moves it as it is.
+      job.delivery.reject();
+      return Promise.resolve(true);
+    }
     const { body } = job.delivery;
     const headers = { ...history, ...deadHeaders(reason, error, this.options.clock.now()) };
     const copied = envelope
@@ -150,7 +156,7 @@ export class Settler {
         job.delivery.ack();
         return true;
       } catch (error) {
-        const details = { err: toError(error), job: job.delivery.properties.messageId };
+        const details = { err: redactError(toError(error)), job: job.delivery.properties.messageId };
         if (error instanceof ContractError) {
           this.options.log.error(
             details,

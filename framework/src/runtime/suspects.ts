@@ -1,4 +1,5 @@
 import { toError } from '../base/errors.js';
+import { redactError } from '../base/redact.js';
 import { copyProperties, header } from '../model/envelope.js';
 import type { JobLog } from '../model/job-context.js';
 import type { Broker, Delivery } from '../ports/broker.js';
@@ -53,7 +54,9 @@ export class Suspects {
   look(): void {
     if (this.#stopped) return;
     this.#sweeping ??= this.#sweep()
-      .catch((error: unknown) => this.options.log.warn({ err: toError(error) }, 'suspects could not be read'))
+      .catch((error: unknown) =>
+        this.options.log.warn({ err: redactError(toError(error)) }, 'suspects could not be read'),
+      )
       .finally(() => (this.#sweeping = undefined));
   }
 

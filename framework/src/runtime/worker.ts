@@ -1,4 +1,5 @@
 import { type Clock, pause, type Timer } from '../base/clock.js';
+import { redactError } from '../base/redact.js';
 import type { Queue } from '../model/contract.js';
 import { holdMs } from '../model/delay.js';
 import type { JobLog } from '../model/job-context.js';
@@ -113,7 +114,7 @@ export class Worker {
       queues: lanesOf(prefix, queue).map(({ name }) => ({ name, prefetch })),
       onDelivery: (delivery) => this.#receive(delivery),
       onInterrupted: (error) => {
-        log.warn({ queue: this.queue, err: error }, 'consumers lost; they are being restored');
+        log.warn({ queue: this.queue, err: redactError(error) }, 'consumers lost; they are being restored');
         this.#forget();
       },
       onReady: () => log.info({ queue: this.queue, prefetch }, 'consumers registered'),
@@ -240,7 +241,7 @@ export class Worker {
         queue: queue.name,
         job: delivery.properties.messageId,
         reason: job.refused,
-        err: job.error,
+        err: redactError(job.error),
       };
       log.error(details, 'message refused');
       await settler.bury({ delivery }, envelope, queue, job.refused, job.error);

@@ -11,10 +11,11 @@ import type {
   QueueDepth,
   Subscription,
 } from '../../ports/broker.js';
-import { AmqpConnection, type TlsOptions } from './connection.js';
+import { AmqpConnection } from './connection.js';
 import { AmqpPublisher } from './publisher.js';
 import { PulledDelivery } from './pulled-delivery.js';
 import { AmqpSubscription } from './subscription.js';
+import { checkTls, type TlsOptions } from './tls.js';
 import { asMissing, declareTopology, openChannel, removeTopology } from './topology.js';
 import { brokerUrls } from './url.js';
 
@@ -51,11 +52,12 @@ export class AmqpBroker implements Broker {
   readonly #connectTimeoutMs: number;
   #declared: Topology = { exchanges: [], queues: [], bindings: [] };
 
-  /** @throws OptionError for a URL or duration that is none. Connects only in `connect`. */
+  /** @throws OptionError for a URL, a duration or a certificate that is none. Connects only in `connect`. */
   constructor(options: AmqpBrokerOptions) {
     const { name = 'jobrail', clock = systemClock } = options;
     this.#clock = clock;
     this.#connectTimeoutMs = durationMs(options.connectTimeout ?? '10s', 'connectTimeout');
+    if (options.tls) checkTls(options.tls);
     const connection = { urls: brokerUrls(options.url), tls: options.tls, clock, handshakeMs, heartbeatS };
     this.#publishing = new AmqpConnection({ ...connection, name: `${name} publishing` });
     this.#consuming = new AmqpConnection({ ...connection, name: `${name} consuming` });

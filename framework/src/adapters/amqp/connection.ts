@@ -1,11 +1,12 @@
 import { type ChannelModel, connect } from 'amqplib';
-import type { ConnectionOptions as ConnectionTlsOptions, SecureContextOptions } from 'node:tls';
 import { pause, type Clock } from '../../base/clock.js';
 import { BrokerError, toError } from '../../base/errors.js';
 import type { BrokerInfo } from '../../ports/broker.js';
 import { closeConnection } from './close.js';
+import { unreachable } from './connect-failure.js';
 import { writeTicksAtOnce } from './cork.js';
-import { showUrl } from './url.js';
+import type { TlsOptions } from './tls.js';
+import { surviveUnreadableProperties } from './unreadable-properties.js';
 
 export interface ConnectionOptions {
   /** Brokers to try in turn. */
@@ -19,12 +20,6 @@ export interface ConnectionOptions {
   /** Seconds between heartbeats; a peer that is silent for two is taken for dead. */
   heartbeatS: number;
 }
-
-/** For `amqps://` URLs, as Node's `tls.connect` takes them: PEM text or buffers, not file names. */
-export type TlsOptions = Pick<
-  SecureContextOptions & ConnectionTlsOptions,
-  'ca' | 'cert' | 'key' | 'passphrase' | 'servername' | 'rejectUnauthorized'
->;
 
 const firstBackoffMs = 50;
 const longestBackoffMs = 1_000;
@@ -91,7 +86,7 @@ export class AmqpConnection {
       const onClose = () => (done(), reject(closedError()));
       const timer = this.options.clock.setTimer(
         withinMs,
-        () => (done(), reject(this.#unreachable(withinMs))),
+        () => (done(), reject(unreachable(this.options.urls, withinMs, this.#lastError))),
       );
       this.#closing.signal.addEventListener('abort', onClose);
       const stopListening = this.onUp((model) => (done(), resolve(model)));
@@ -150,22 +145,11 @@ export class AmqpConnection {
         resolve();
       });
       writeTicksAtOnce(model);
+      surviveUnreadableProperties(model);
       this.#info = infoOf(model);
       this.#model = model;
       for (const listener of [...this.#upListeners]) listener(model);
     });
-  }
-
-  #unreachable(withinMs: number): BrokerError {
-    const where = this.options.urls.map(showUrl).join(', ');
-    return new BrokerError(
-      'JR_BROKER_UNREACHABLE',
-      `No broker answered at ${where} within ${withinMs} ms${this.#lastError ? `: ${this.#lastError.message}` : ''}.`,
-      {
-        mend: 'Check that RabbitMQ runs there and that AMQP_URL has the right host, port, user and vhost.',
-        cause: this.#lastError,
-      },
-    );
   }
 }
 

@@ -7,6 +7,7 @@ import { AckLedger } from './ack-ledger.js';
 import { closeChannel } from './close.js';
 import type { AmqpConnection } from './connection.js';
 import { asMissing } from './topology.js';
+import { whyUnreadable } from './unreadable-properties.js';
 
 const firstBackoffMs = 50;
 const longestBackoffMs = 1_000;
@@ -250,6 +251,10 @@ class AmqpDelivery implements Delivery {
 
   get stale(): boolean {
     return this.#ledger.closed;
+  }
+
+  get unreadable(): Error | undefined {
+    return whyUnreadable(this.properties);
   }
 
   ack(): void {

@@ -133,7 +133,8 @@ async function moveMessages(
     const { headers, ...properties } = message.properties;
     const options = {
       ...properties,
-      headers: { ...headers, 'x-delivery-count': undefined },
+      // The broker would route the copy by CC again.
+      headers: { ...headers, 'x-delivery-count': undefined, CC: undefined, BCC: undefined },
       persistent: true,
     };
     target.sendToQueue(to, message.content, options, (error: unknown) => {

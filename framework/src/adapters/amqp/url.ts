@@ -10,20 +10,28 @@ export function brokerUrls(given: string | readonly string[]): string[] {
       mend: 'Set AMQP_URL, such as amqp://user:password@host:5672/vhost.',
     });
   }
+  const mayHoldPassword = String(given).includes('@');
   for (const url of urls) {
     const parsed = URL.canParse(url) ? new URL(url) : undefined;
-    if (!parsed || !['amqp:', 'amqps:'].includes(parsed.protocol) || !parsed.hostname) {
-      throw new OptionError(`The broker URL ${describe(showUrl(url))} is no AMQP URL.`, {
-        mend: 'Give amqp://user:password@host:5672/vhost, or amqps:// for TLS.',
-      });
+    if (!parsed || !['amqp:', 'amqps:'].includes(parsed.protocol) || !parsed.hostname || isTorn(parsed)) {
+      throw new OptionError(
+        `The broker URL ${mayHoldPassword ? '(not shown, for its password)' : describe(url)} is no AMQP URL.`,
+        {
+          mend: 'Give amqp://user:password@host:5672/vhost, or amqps:// for TLS, with "/", "@", "#", "?" and "," in user and password percent-encoded.',
+        },
+      );
     }
   }
   return urls;
 }
 
-/** A broker URL without its credentials, for people. */
+/** An `@` behind the host: the password holds a character that ends the host, and what is behind it passes for a path. */
+function isTorn({ pathname, search, hash }: URL): boolean {
+  return [pathname, search, hash].some((part) => part.includes('@'));
+}
+
+/** A broker URL that `brokerUrls` let through without its credentials, for people. */
 export function showUrl(url: string): string {
-  if (!URL.canParse(url)) return url.replace(/\/\/[^@/]*@/, '//');
   const { protocol, host, pathname } = new URL(url);
   return `${protocol}//${host}${pathname === '/' ? '' : pathname}`;
 }
