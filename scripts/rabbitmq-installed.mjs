@@ -2,7 +2,7 @@ import { execFile } from 'node:child_process';
 import { existsSync } from 'node:fs';
 import { appendFile, mkdir, mkdtemp, readFile, realpath, rm, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
-import { basename, dirname, join } from 'node:path';
+import { basename, delimiter, dirname, join, resolve } from 'node:path';
 import { promisify } from 'node:util';
 import { answersAmqp, answersHttp, untilAnswers } from './answers.mjs';
 import { freePorts } from './free-ports.mjs';
@@ -108,6 +108,7 @@ class InstalledNode {
     if (cookie) await writeFile(path('.erlang.cookie'), cookie, { mode: 0o400 });
     this.#env = {
       ...withoutErlangSettings(process.env),
+      PATH: [erlangOf(this.#server), process.env.PATH].filter(Boolean).join(delimiter),
       HOME: this.folder,
       ERL_EPMD_ADDRESS: '127.0.0.1',
       ERL_EPMD_PORT: String(epmd),
@@ -180,7 +181,7 @@ class InstalledNode {
    * @param {string} log
    */
   async #startEpmd(log) {
-    const program = await findEpmd();
+    const program = await findEpmd(this.#env);
     if (!program) {
       await appendFile(log, 'No epmd found; Erlang starts its own.\n');
       return undefined;
@@ -189,11 +190,26 @@ class InstalledNode {
   }
 }
 
-/** @returns {Promise<string | undefined>} */
-async function findEpmd() {
-  const [onPath] = await findPrograms('epmd');
+/**
+ * Debian has the Erlang of `/usr/lib/rabbitmq/lib/<version>/sbin/rabbitmq-server` in `/usr/lib/erlang`. A server that
+ * is unpacked elsewhere needs the one unpacked with it, not the machine's.
+ *
+ * @param {string} server
+ * @returns {string | undefined}
+ */
+function erlangOf(server) {
+  const folder = resolve(dirname(server), '../../../../erlang/bin');
+  return existsSync(join(folder, 'erl')) ? folder : undefined;
+}
+
+/**
+ * @param {NodeJS.ProcessEnv} env
+ * @returns {Promise<string | undefined>}
+ */
+async function findEpmd(env) {
+  const [onPath] = await findPrograms('epmd', env);
   if (onPath) return onPath;
-  for (const erl of await findPrograms('erl')) {
+  for (const erl of await findPrograms('erl', env)) {
     const [beside] = await findVersions(dirname(dirname(await realpath(erl))), 'erts-', '/bin/epmd');
     if (beside) return beside;
   }
