@@ -1,7 +1,7 @@
 import { type ChildProcess, fork } from 'node:child_process';
 import { once } from 'node:events';
 import { Recorder } from '../contract/recorder.js';
-import type { Stage } from './stage.js';
+import type { Endings } from './endings.js';
 
 /** A process that a test started, and what it tells. */
 export interface Child {
@@ -12,10 +12,10 @@ export interface Child {
   readonly exited: Promise<number | NodeJS.Signals>;
 }
 
-/** Runs a compiled script on the stage's corner of the broker; it is gone after the test, come what may. */
-export function startChild(stage: Stage, script: URL, env: NodeJS.ProcessEnv = {}): Child {
+/** Runs a compiled script; it is gone after the test, come what may. */
+export function startChild(endings: Pick<Endings, 'atEnd'>, script: URL, env: NodeJS.ProcessEnv = {}): Child {
   const child = fork(script, {
-    env: { ...process.env, AMQP_URL: stage.rail.url, JOBRAIL_PREFIX: stage.prefix, ...env },
+    env: { ...process.env, ...env },
     stdio: ['ignore', 'pipe', 'pipe', 'ipc'],
   });
   const told = new Recorder<string>(`words of ${script.pathname.split('/').at(-1)}`);
@@ -24,7 +24,7 @@ export function startChild(stage: Stage, script: URL, env: NodeJS.ProcessEnv = {
   child.stderr!.on('data', (text: Buffer) => (output.stderr += text.toString()));
   child.on('message', (word) => told.record(word as string));
   const exited = once(child, 'close').then(([code, signal]) => (code ?? signal) as number | NodeJS.Signals);
-  stage.atEnd(async () => {
+  endings.atEnd(async () => {
     if (child.exitCode === null && child.signalCode === null) child.kill('SIGKILL');
     await exited;
   });

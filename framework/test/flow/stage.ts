@@ -9,6 +9,7 @@ import { deadQueue, jobsTopology, mergeTopologies, wholeDelayNet } from '../../s
 import type { Delivery, Subscription } from '../../src/ports/broker.js';
 import { type IsolatedRail, isolatedRail } from '../../src/testing.js';
 import { Recorder } from '../contract/recorder.js';
+import { Endings } from './endings.js';
 import { Signals } from './signals.js';
 
 export type ServiceOptions = Partial<JobServiceOptions> & { handlers: readonly HandlerClass[] };
@@ -21,7 +22,7 @@ export class Stage {
   readonly signals = new Signals();
   #rail: IsolatedRail | undefined;
   readonly #contracts = new Map<string, Contract>();
-  #endings: (() => Promise<unknown>)[] = [];
+  readonly #endings = new Endings();
   #bare: ChannelModel | undefined;
   #before: Map<string, number> | undefined;
 
@@ -50,7 +51,7 @@ export class Stage {
 
   /** Runs `end` after the test. */
   atEnd(end: () => Promise<unknown>): void {
-    this.#endings.push(end);
+    this.#endings.atEnd(end);
   }
 
   /** A service that is not started; each queue of its handlers is configured. */
@@ -77,6 +78,11 @@ export class Stage {
     const service = this.service(options);
     await service.start();
     return service;
+  }
+
+  /** For a process of its own that takes part. */
+  get env(): NodeJS.ProcessEnv {
+    return { AMQP_URL: this.rail.url, JOBRAIL_PREFIX: this.prefix };
   }
 
   /** Another client, on this stage's corner. */
@@ -127,11 +133,11 @@ export class Stage {
 
   /** Ends what the test started, the last first. */
   async reset(): Promise<void> {
-    const failures: unknown[] = [];
-    for (const end of this.#endings.splice(0).reverse())
-      await end().catch((error: unknown) => failures.push(error));
-    this.signals.clear();
-    if (failures.length > 0) throw failures[0];
+    try {
+      await this.#endings.run();
+    } finally {
+      this.signals.clear();
+    }
   }
 
   /** Removes what is left on the broker and fails if anything stays: a queue, a socket, a timer. */

@@ -111,7 +111,7 @@ describe('a service that stops', () => {
 
     for (const signal of ['SIGTERM', 'SIGINT'] as const) {
       it(`${signal} drains, and the process exits with 0 by itself`, async () => {
-        const child = startChild(stage, script, { GRACE: '10s' });
+        const child = startChild(stage, script, { ...stage.env, GRACE: '10s' });
         await child.told.one();
         await stage.client.enqueueMany(Drained, [{ note: 'running' }, { note: 'waiting' }]);
         expect(await child.told.one()).to.equal('began running');
@@ -126,7 +126,7 @@ describe('a service that stops', () => {
     }
 
     it('a second signal ends the process at once with 1, and its job runs again', async () => {
-      const child = startChild(stage, script, { GRACE: '60s' });
+      const child = startChild(stage, script, { ...stage.env, GRACE: '60s' });
       await child.told.one();
       await stage.client.enqueue(Drained, { note: 'running' });
       await child.told.one();
@@ -138,7 +138,7 @@ describe('a service that stops', () => {
     });
 
     it('a job beyond the grace period is aborted, and the process still exits with 0', async () => {
-      const child = startChild(stage, script, { GRACE: '50ms' });
+      const child = startChild(stage, script, { ...stage.env, GRACE: '50ms' });
       await child.told.one();
       await stage.client.enqueue(Drained, { note: 'until aborted' });
       expect(await child.told.one()).to.equal('began until aborted');

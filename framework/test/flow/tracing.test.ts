@@ -160,13 +160,13 @@ describe('tracing', () => {
       'snooze',
       () => new Snooze({ in: '1h' }),
       { 'jobrail.outcome': 'snooze', 'jobrail.next_in_ms': 3_600_000 },
-      0,
+      SpanStatusCode.UNSET,
     ],
     [
       'discard',
       () => new Discard('gone'),
       { 'jobrail.outcome': 'discard', 'jobrail.discard_reason': 'gone' },
-      0,
+      SpanStatusCode.UNSET,
     ],
     [
       'dead',
