@@ -1,5 +1,5 @@
 import { existsSync } from 'node:fs';
-import { mkdtemp, readFile, rm } from 'node:fs/promises';
+import { chmod, mkdir, mkdtemp, readFile, rm } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { OwnedProcess } from './owned-process.mjs';
@@ -17,7 +17,8 @@ import { guardFolder, releaseFolder } from './watchdog.mjs';
  */
 
 /**
- * One mocha process, in a process group of its own, so that nothing that a test starts outlives it.
+ * One mocha process, with a process group and a temporary folder of its own: what its tests start and write is gone
+ * when it ends, however it ends.
  *
  * @param {MochaRun} run
  * @returns {Promise<Tally & { fault?: string }>} `fault`: mocha ended badly though no
@@ -26,13 +27,16 @@ import { guardFolder, releaseFolder } from './watchdog.mjs';
 export async function runMocha({ root, files, options = [], env = process.env, skip, signal }) {
   const folder = await mkdtemp(join(tmpdir(), 'jobrail-test-'));
   guardFolder(folder);
+  // What tests leave in the temporary folder goes with it. A server that they run as another user must pass through.
+  await chmod(folder, 0o711);
+  await mkdir(join(folder, 'tmp'));
   const tallyFile = join(folder, 'tally.json');
   const reporter = ['--reporter', 'scripts/tally-reporter.mjs', '--reporter-option', `tally=${tallyFile}`];
   if (skip) reporter.push('--reporter-option', `skip=${skip}`, '--dry-run');
   const mocha = await OwnedProcess.start(
     process.execPath,
     ['node_modules/mocha/bin/mocha.js', ...reporter, ...options, ...files],
-    { cwd: root, env },
+    { cwd: root, env: { ...env, TMPDIR: join(folder, 'tmp') } },
   );
   const abort = () => void mocha.end('SIGTERM', 2_000);
   signal?.addEventListener('abort', abort);
@@ -42,7 +46,7 @@ export async function runMocha({ root, files, options = [], env = process.env, s
   const tally = existsSync(tallyFile)
     ? /** @type {Tally} */ (JSON.parse(await readFile(tallyFile, 'utf8')))
     : undefined;
-  await rm(folder, { recursive: true, force: true });
+  await rm(folder, { recursive: true, force: true, maxRetries: 5 });
   releaseFolder(folder);
   if (tally && (ended.code === 0 || tally.failed > 0)) return tally;
   const { passed = 0, failed = 0, skipped = 0 } = tally ?? {};

@@ -107,6 +107,7 @@ async function run(name, files, skip) {
     skip,
     signal: interrupted.signal,
   });
+  interrupted.signal.throwIfAborted();
   console.log(`${name}: ${((Date.now() - startedAt) / 1000).toFixed(1)} s`);
   total.passed += result.passed;
   total.failed += result.failed;

@@ -1,4 +1,5 @@
 import { once } from 'node:events';
+import { existsSync } from 'node:fs';
 import { createInterface } from 'node:readline';
 import { expect } from 'chai';
 import { comesTrue, processesNaming } from '../process-watch.mjs';
@@ -145,19 +146,26 @@ describe('npm test', function () {
       await repositoryWith({
         'flow/a': `
           import { spawn } from 'node:child_process';
+          import { mkdtempSync } from 'node:fs';
+          import { tmpdir } from 'node:os';
           it('hangs', async function () {
             this.timeout(0);
             spawn('sleep', ['1000'], { cwd: import.meta.dirname, env: { ...process.env, MARK: import.meta.dirname } });
-            console.log('hanging');
+            console.log('hanging in ' + mkdtempSync(tmpdir() + '/left-'));
             await new Promise((resolve) => setTimeout(resolve, 1e6));
           });`,
       });
       const child = repository.start(['scripts/test.mjs', 'one'], NO_SERVERS);
       child.stderr.resume();
       const exited = once(child, 'exit');
-      const lines = createInterface({ input: child.stdout });
-      lines.on('line', (line) => line === 'hanging' && child.kill(signal));
+      let folder = '';
+      createInterface({ input: child.stdout }).on('line', (line) => {
+        if (!line.startsWith('hanging in ')) return;
+        folder = line.slice('hanging in '.length);
+        child.kill(signal);
+      });
       expect(await exited).to.deep.equal([expected, null]);
+      expect(existsSync(folder), folder).to.equal(false);
       expect(await comesTrue(() => processesNaming(repository.root).length === 0)).to.equal(true);
     });
   }
