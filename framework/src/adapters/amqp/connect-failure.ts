@@ -24,6 +24,10 @@ const causes: readonly [seen: RegExp, mend: string][] = [
     /wrong version number/i,
     'The port does not speak TLS: give the TLS port (5671 by default), or amqp:// where the network is trusted.',
   ],
+  [
+    /ECONNRESET|Socket closed abruptly|Invalid frame|maxFrameSize/,
+    'Something answers there, but not in AMQP: check the port, and whether it asks for TLS (amqps://).',
+  ],
   [/ACCESS[_-]REFUSED/, 'Check user and password in AMQP_URL, and that the user may use the vhost.'],
 ];
 
@@ -34,7 +38,7 @@ const otherwise =
 export function unreachable(
   urls: readonly string[],
   withinMs: number,
-  lastError: (Error & { code?: unknown }) | undefined,
+  lastError: (Error & { code?: string | number }) | undefined,
 ): BrokerError {
   // An address that has several IPs fails with an AggregateError, whose message is empty.
   const code = String(lastError?.code ?? '');
