@@ -3,14 +3,13 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { pathToFileURL } from 'node:url';
 import { openStorage, type Storage } from '@jobrail/storage';
-import { JobService, type MessageHeaders, type Outcome } from 'jobrail';
+import type { JobService, MessageHeaders, Outcome } from 'jobrail';
 import { type IsolatedRail, isolatedRail } from 'jobrail/testing';
 import { pino } from 'pino';
 import { readConfig } from '../src/config.js';
-import { emailModule } from '../src/email-module.js';
+import { emailService } from '../src/email-service.js';
 import { SendEmail } from '../src/jobs.js';
 import { Mailer } from '../src/mailer.js';
-import { SendEmailHandler } from '../src/send-email.js';
 import { Changes } from './changes.js';
 
 export interface SeenAttempt {
@@ -62,13 +61,7 @@ export class EmailRail {
   async start(smtpUrl: string, { concurrency = 5, gracePeriod = '5s' } = {}): Promise<JobService> {
     const config = readConfig({ ...this.environment(smtpUrl), EMAIL_CONCURRENCY: String(concurrency) });
     const mailer = new Mailer({ smtpUrl, from: config.from, connections: concurrency });
-    const service = new JobService({
-      name: 'email',
-      url: config.amqpUrl,
-      prefix: config.prefix,
-      handlers: [SendEmailHandler],
-      modules: [emailModule(config, mailer)],
-      queues: { email: { concurrency } },
+    const service = emailService(config, mailer, {
       gracePeriod: gracePeriod as `${number}s`,
       log: pino({ level: 'silent' }),
     });

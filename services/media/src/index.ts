@@ -1,0 +1,3 @@
+/** What another process needs to host this service itself: one that runs several of them, or on another broker. */
+export { readConfig } from './config.js';
+export { mediaService } from './media-service.js';
