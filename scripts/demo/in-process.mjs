@@ -1,28 +1,21 @@
 /**
- * All four services in this process, each put together as its own `main` does it, but on a broker in memory. For
+ * All four services in this process, put together as each of them does it for itself, but on a broker in memory. For
  * machines where no RabbitMQ can be had.
  */
 import { createWriteStream } from 'node:fs';
 import { join } from 'node:path';
+import { createApp, HttpServer, readConfig as readApiConfig } from '@jobrail/api';
+import { emailService, Mailer, readConfig as readEmailConfig } from '@jobrail/email';
+import { mediaService, readConfig as readMediaConfig } from '@jobrail/media';
+import { openReports, readConfig as readReportsConfig, reportsService } from '@jobrail/reports';
 import { openStorage } from '@jobrail/storage';
-import { JobClient, JobService } from 'jobrail';
+import { JobClient } from 'jobrail';
 import { startTelemetry } from 'jobrail/telemetry';
 import { pino } from 'pino';
-import { createApp } from '../../services/api/dist/src/app.js';
-import { readConfig as readApiConfig } from '../../services/api/dist/src/config.js';
-import { HttpServer } from '../../services/api/dist/src/http-server.js';
-import { readConfig as readEmailConfig } from '../../services/email/dist/src/config.js';
-import { emailModule } from '../../services/email/dist/src/email-module.js';
-import { Mailer } from '../../services/email/dist/src/mailer.js';
-import { SendEmailHandler } from '../../services/email/dist/src/send-email.js';
-import { readConfig as readMediaConfig } from '../../services/media/dist/src/config.js';
-import { mediaService } from '../../services/media/dist/src/media-service.js';
-import { BuildReportHandler } from '../../services/reports/dist/src/build-report.js';
-import { readConfig as readReportsConfig } from '../../services/reports/dist/src/config.js';
-import { openReports } from '../../services/reports/dist/src/reports-module.js';
+/** @import { JobService } from 'jobrail' */
 /** @import { MemoryBroker } from 'jobrail/testing' */
-/** @import { ServiceSettings } from './service-settings.mjs' */
 /** @import { Services } from './service-processes.mjs' */
+/** @import { ServiceSettings } from './service-settings.mjs' */
 
 /**
  * @param {object} options
@@ -38,102 +31,77 @@ export async function startInProcess({ settings, connect, logFolder, onLine }) {
     file.write(line);
     onLine(line);
   };
-  const logOf = (/** @type {string} */ name) => pino({ name, level: 'debug' }, { write });
-  const common = (/** @type {string} */ name) => ({ log: logOf(name), broker: connect() });
+  const parts = (/** @type {string} */ name) => ({
+    log: pino({ name, level: 'debug' }, { write }),
+    broker: connect(),
+  });
   Object.assign(process.env, settings.api); // The SDK reads the process's own environment only.
   const telemetry = startTelemetry({ service: 'demo' });
-
-  const services = [
-    await email(settings.email, common('email')),
-    await media(settings.media, common('media')),
-    await reports(settings.reports, common('reports')),
+  const hosted = [
+    await hostEmail(settings.email, parts('email')),
+    await hostMedia(settings.media, parts('media')),
+    await hostReports(settings.reports, parts('reports')),
   ];
-  for (const { service } of services) await service.start();
-  const api = await listen(settings.api, common('api'));
+  const api = await hostApi(settings.api, parts('api'));
   return {
     port: api.port,
     async close() {
       await api.close();
-      for (const { service, close } of services) {
-        await service.stop();
-        await close();
-      }
+      await Promise.all(hosted.map((close) => close()));
       await telemetry.shutdown();
       file.end();
     },
   };
 }
 
-/**
- * @typedef {{ log: import('pino').Logger, broker: MemoryBroker }} Common
- * @typedef {{ service: JobService, close: () => Promise<void> }} Hosted
- */
+/** @typedef {{ log: import('pino').Logger, broker: MemoryBroker }} Parts */
 
-/** @param {NodeJS.ProcessEnv} env @param {Common} common @returns {Promise<Hosted>} */
-async function email(env, common) {
+/** @param {NodeJS.ProcessEnv} env @param {Parts} parts */
+async function hostEmail(env, parts) {
   const config = readEmailConfig(env);
-  const { smtpUrl, from, concurrency, prefix } = config;
-  const mailer = new Mailer({ smtpUrl, from, connections: concurrency });
-  const service = new JobService({
-    ...common,
-    name: 'email',
-    prefix,
-    handlers: [SendEmailHandler],
-    modules: [emailModule(config, mailer)],
-    queues: { email: { concurrency } },
-  });
-  return closingBroker(service, common, async () => mailer.close());
+  const mailer = new Mailer({ smtpUrl: config.smtpUrl, from: config.from, connections: config.concurrency });
+  return host(emailService(config, mailer, parts), parts, () => mailer.close());
 }
 
-/** @param {NodeJS.ProcessEnv} env @param {Common} common @returns {Promise<Hosted>} */
-async function media(env, common) {
-  return closingBroker(await mediaService(readMediaConfig(env), common), common);
+/** @param {NodeJS.ProcessEnv} env @param {Parts} parts */
+async function hostMedia(env, parts) {
+  return host(await mediaService(readMediaConfig(env), parts), parts, () => undefined);
 }
 
-/** @param {NodeJS.ProcessEnv} env @param {Common} common @returns {Promise<Hosted>} */
-async function reports(env, common) {
+/** @param {NodeJS.ProcessEnv} env @param {Parts} parts */
+async function hostReports(env, parts) {
   const config = readReportsConfig(env);
-  const { prefix, concurrency } = config;
-  const opened = await openReports(config);
-  const service = new JobService({
-    ...common,
-    name: 'reports',
-    prefix,
-    handlers: [BuildReportHandler],
-    modules: [opened.module],
-    queues: { reports: { concurrency, prefetch: concurrency } },
-  });
-  return closingBroker(service, common, () => opened.close());
+  const reports = await openReports(config);
+  return host(reportsService(config, reports, parts), parts, () => reports.close());
 }
 
-/** @param {NodeJS.ProcessEnv} env @param {Common} common */
-async function listen(env, { log, broker }) {
+/**
+ * Starts a service; what it returns ends it and closes what it used.
+ *
+ * @param {JobService} service
+ * @param {Parts} parts
+ * @param {() => void | Promise<void>} close
+ */
+async function host(service, { broker }, close) {
+  await service.start();
+  return async () => {
+    await service.stop();
+    await close();
+    await broker.close();
+  };
+}
+
+/** @param {NodeJS.ProcessEnv} env @param {Parts} parts */
+async function hostApi(env, { log, broker }) {
   const config = readApiConfig(env);
   const client = new JobClient({ broker, prefix: config.prefix, name: 'api' });
-  const storage = openStorage(config.storageUrl);
-  const server = new HttpServer(createApp({ client, storage, config, log }));
+  const server = new HttpServer(createApp({ client, storage: openStorage(config.storageUrl), config, log }));
   const port = await server.listen(config.port, config.host);
   await client.connect();
   return {
     port,
     async close() {
-      await server.stop(1_000);
-      await broker.close();
-    },
-  };
-}
-
-/**
- * @param {JobService} service
- * @param {Common} common
- * @param {() => Promise<void>} close
- * @returns {Hosted}
- */
-function closingBroker(service, { broker }, close = async () => undefined) {
-  return {
-    service,
-    async close() {
-      await close();
+      await server.stop(config.gracePeriodMs);
       await broker.close();
     },
   };
