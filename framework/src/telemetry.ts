@@ -1,5 +1,5 @@
 import { hostname } from 'node:os';
-import { type TextMapPropagator, trace } from '@opentelemetry/api';
+import { diag, type TextMapPropagator, trace } from '@opentelemetry/api';
 import { OTLPTraceExporter } from '@opentelemetry/exporter-trace-otlp-http';
 import {
   defaultResource,
@@ -13,7 +13,7 @@ import { ATTR_SERVICE_NAME } from '@opentelemetry/semantic-conventions';
 export interface Telemetry {
   /** False when OTEL_SDK_DISABLED or OTEL_TRACES_EXPORTER says so, or another SDK is registered already. */
   readonly active: boolean;
-  /** Sends what is left and ends. */
+  /** Sends what is left and ends. Never rejects: a collector that is away is told to OpenTelemetry's `diag`. */
   shutdown(): Promise<void>;
 }
 
@@ -44,7 +44,12 @@ export function startTelemetry(options: { service: string; propagator?: TextMapP
     void provider.shutdown();
     return inactive;
   }
-  return { active: true, shutdown: () => provider.shutdown() };
+  return { active: true, shutdown: () => provider.shutdown().catch(tell) };
+}
+
+/** Spans that cannot be sent are no reason for a service to fail. OTEL_LOG_LEVEL and `diag` decide who hears of it. */
+function tell(error: unknown): void {
+  diag.error('jobrail: the last spans could not be exported', error);
 }
 
 const inactive: Telemetry = { active: false, shutdown: () => Promise.resolve() };
