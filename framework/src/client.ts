@@ -2,7 +2,7 @@ import { AmqpBroker } from './adapters/amqp/amqp-broker.js';
 import { tlsFromEnvironment, type TlsOptions } from './adapters/amqp/tls.js';
 import { type Clock, systemClock } from './base/clock.js';
 import type { Duration } from './base/duration.js';
-import { JobrailError, toError } from './base/errors.js';
+import { JobrailError, OptionError, toError } from './base/errors.js';
 import { refuseUnknownOptions, wholeNumber } from './base/options.js';
 import { traceFilter } from './filters/trace.js';
 import { type Contract, type InputOf, validatePayload } from './model/contract.js';
@@ -127,6 +127,11 @@ export class JobClient {
     payloads: readonly InputOf<C>[],
     options?: Omit<EnqueueOptions, 'id'>,
   ): Promise<EnqueuedJob[]> {
+    if (options && 'id' in options) {
+      throw new OptionError(`enqueueMany("${contract.name}") has the option "id".`, {
+        mend: 'An id belongs to one job: leave it out, or call enqueue() for each.',
+      });
+    }
     const publisher = this.#ready();
     for (const payload of payloads) {
       const checked = validatePayload(contract, payload);
