@@ -4,9 +4,12 @@
  *
  * A first Ctrl-C ends it in good order, a second one at once; either way no process and no broker stays behind.
  */
+import { existsSync } from 'node:fs';
 import { constants } from 'node:os';
-import { bringUp } from './bring-up.mjs';
+import { join } from 'node:path';
+import { build, install, ROOT } from './bring-up.mjs';
 import { USAGE, readOptions } from './demo/options.mjs';
+import { SERVICES } from './demo/service-settings.mjs';
 /** @import { DemoOptions } from './demo/options.mjs' */
 
 /** npm passes the terminal's Ctrl-C on to a program that has had it from the terminal already. */
@@ -42,7 +45,7 @@ async function demo() {
     return 0;
   }
   try {
-    await bringUp({ projects: ['.'], note: console.log, signal: interrupted.signal });
+    await makeReady();
     const { runDemo } = await import('./demo/run.mjs');
     return (await runDemo(options, interrupted.signal)) ? 0 : 1;
   } catch (error) {
@@ -55,11 +58,20 @@ async function demo() {
   }
 }
 
+/** Installs and builds what the demo runs, which on a fresh clone takes a minute or two. */
+async function makeReady() {
+  const { signal } = interrupted;
+  await install({ note: console.log, signal });
+  const mains = SERVICES.map((name) => join(ROOT, 'services', name, 'dist/src/main.js'));
+  if (!mains.every(existsSync)) console.log('Building (tsc) …');
+  await build({ projects: SERVICES.map((name) => `services/${name}`), signal });
+}
+
 /** What went wrong, and what to do about it where the error says so. @param {unknown} error */
 function describe(error) {
   if (!(error instanceof Error)) return String(error);
   const { mend } = /** @type {{ mend?: string }} */ (error);
-  return mend ? `${error.message} ${mend}` : error.message;
+  return mend && !error.message.includes(mend) ? `${error.message} ${mend}` : error.message;
 }
 
 /** @param {NodeJS.Signals} signal */

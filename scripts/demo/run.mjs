@@ -8,6 +8,7 @@ import { openScreen } from './screen.mjs';
 import { openStage } from './stage.mjs';
 import { BACKLOG, DELAY_MS, tellStory } from './story.mjs';
 import { drawTrace } from './trace-tree.mjs';
+import { unlessAborted } from './unless-aborted.mjs';
 /** @import { DemoOptions } from './options.mjs' */
 /** @import { Facts } from './story.mjs' */
 /** @import { Stage } from './stage.mjs' */
@@ -17,7 +18,7 @@ const WATCH_FOR = [
   `a mail that is asked for at once and sent ${DELAY_MS / 1_000} s later, not earlier`,
   'a mail that the mail server refuses twice and takes the third time',
   'a mail to nobody, and a text file named photo.jpg, that end as dead letters',
-  'two reports that enqueue their own mails, in the trace of the request that asked for them',
+  'two reports and the mails they enqueue, in the traces of their requests',
 ];
 
 const paint = paintFor(process.stdout);
@@ -65,11 +66,14 @@ export async function runDemo({ once, port }, interrupted) {
 
 /** @param {Stage} stage */
 function introduce({ rail, api }) {
-  const services = `${rail.connect ? 'all in this process' : 'each a process of its own'}; the api is ${api.url}`;
   const facts = [
     { what: 'broker', text: rail.words },
     ...(rail.mend ? [{ what: '', text: rail.mend }] : []),
-    { what: 'services', text: `api, email, media, reports: ${services}` },
+    {
+      what: 'services',
+      text: `api, email, media, reports, ${rail.connect ? 'all in this process' : 'each a process'}`,
+    },
+    { what: 'api', text: api.url },
     ...SOURCES.map(({ what, source }) => ({ what, text: source })),
   ];
   heading('Jobrail: background jobs on RabbitMQ');
@@ -88,19 +92,21 @@ async function check(facts, stage) {
   heading('Checked');
   let right = true;
   for (const { name, run } of CHECKS) {
-    const result = await run(facts, stage).then(
-      (text) => ({ ok: true, text }),
-      (/** @type {unknown} */ error) => ({
-        ok: false,
-        text: error instanceof Error ? error.message : String(error),
-      }),
-    );
-    stage.signal.throwIfAborted();
+    const result = await unlessAborted(outcomeOf(run(facts, stage)), stage.signal);
     right &&= result.ok;
     const sign = result.ok ? paint('green', '✓') : paint('red', '✗');
     console.log(`  ${sign} ${name.padEnd(12)} ${result.text}`);
   }
   return right;
+}
+
+/** @param {Promise<string>} checking */
+async function outcomeOf(checking) {
+  try {
+    return { ok: true, text: await checking };
+  } catch (error) {
+    return { ok: false, text: error instanceof Error ? error.message : String(error) };
+  }
 }
 
 /** @param {Stage} stage */

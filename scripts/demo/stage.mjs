@@ -1,3 +1,4 @@
+import { once } from 'node:events';
 import { mkdir } from 'node:fs/promises';
 import { createServer } from 'node:net';
 import { join } from 'node:path';
@@ -10,6 +11,7 @@ import { MailServer } from './mail-server.mjs';
 import { openRail } from './rail.mjs';
 import { serviceSettings } from './service-settings.mjs';
 import { TraceReceiver } from './trace-receiver.mjs';
+import { unlessAborted } from './unless-aborted.mjs';
 /** @import { Rail } from './rail.mjs' */
 /** @import { Services } from './service-processes.mjs' */
 
@@ -55,6 +57,7 @@ export async function openStage({ port, interrupted, note }) {
     const storageUrl = pathToFileURL(join(folder, 'files')).href;
     const mailServer = keep(await MailServer.listen(join(folder, 'mails')));
     const traces = keep(await TraceReceiver.listen());
+    // Who does not wait for a broker that is starting leaves it to the watchdog, which ends it with this process.
     const rail = keep(await unlessAborted(openRail(note), signal));
     const { prefix, url: amqpUrl } = rail;
     const urls = { amqpUrl, storageUrl, smtpUrl: mailServer.url, tracesUrl: traces.url };
@@ -91,36 +94,16 @@ async function startServices({ connect }, options) {
   return startProcesses(options);
 }
 
-/**
- * The broker takes seconds to start, and cannot be told to stop meanwhile. Who does not wait for it leaves it to the
- * watchdog, which ends it with this process.
- *
- * @template Result
- * @param {Promise<Result>} starting
- * @param {AbortSignal} signal
- * @returns {Promise<Result>}
- */
-async function unlessAborted(starting, signal) {
-  signal.throwIfAborted();
-  const aborted = new Promise((resolve) => signal.addEventListener('abort', resolve));
-  await Promise.race([starting, aborted]);
-  signal.throwIfAborted();
-  return starting;
-}
-
-/** @param {number} port @returns {Promise<void>} */
-function demandFreePort(port) {
-  return new Promise((resolve, reject) => {
-    const server = createServer();
-    server.once('error', (/** @type {NodeJS.ErrnoException} */ { code }) =>
-      reject(
-        new Error(
-          `Port ${port} cannot be listened on (${code}). Choose another with --port, or leave it out.`,
-        ),
-      ),
-    );
-    server.listen(port, '127.0.0.1', () => server.close(() => resolve()));
+/** Before anything is started for nothing. @param {number} port */
+async function demandFreePort(port) {
+  const server = createServer();
+  server.listen(port, '127.0.0.1');
+  await once(server, 'listening').catch((/** @type {unknown} */ error) => {
+    const { code } = /** @type {NodeJS.ErrnoException} */ (error);
+    const why = code === 'EADDRINUSE' ? 'is taken by another program' : `cannot be listened on (${code})`;
+    throw new Error(`Port ${port} ${why}. Choose another with --port, or leave it out.`);
   });
+  await new Promise((resolve) => server.close(resolve));
 }
 
 /** `.demo/2026-11-22_06-31-12`, in the time of this machine. @returns {Promise<string>} */

@@ -30,35 +30,22 @@ export const LOOKS = {
  * @property {Job[]} jobs
  */
 
-/** @type {Column[]} */
+/** A terminal of 80 columns shows all but the id and the note. @type {Column[]} */
 const COLUMNS = [
-  { title: 'WHAT', width: 22, text: ({ label }) => label },
+  { title: 'WHAT', width: 20, text: ({ label }) => label },
   { title: 'JOB', width: 14, from: 110, text: ({ id }) => id },
-  { title: 'CONTRACT', width: 12, text: ({ job }) => job.contract },
-  {
-    title: 'QUEUE',
-    width: 9,
-    text: ({ job }) => queueOf(job),
-  },
+  { title: 'CONTRACT', width: 12, from: 69, text: ({ job }) => job.contract },
+  { title: 'QUEUE', width: 8, from: 79, text: ({ job }) => queueOf(job) },
   { title: 'STATE', width: 12, text: ({ job }) => `${LOOKS[job.state].sign} ${job.state}` },
-  {
-    title: 'TRY',
-    width: 3,
-    align: 'right',
-    text: ({ jobs }) => String(most(jobs, ({ attempts }) => attempts) || ''),
-  },
+  { title: 'TRY', width: 3, from: 55, align: 'right', text: ({ jobs }) => tries(jobs) },
   {
     title: 'WAITED',
-    width: 7,
+    width: 6,
+    from: 55,
     align: 'right',
-    text: ({ jobs }, now) => span(most(jobs, (job) => waited(job, now))),
+    text: ({ jobs }, now) => longest(jobs, waited, now),
   },
-  {
-    title: 'RAN',
-    width: 7,
-    align: 'right',
-    text: ({ jobs }, now) => span(most(jobs, (job) => ran(job, now))),
-  },
+  { title: 'RAN', width: 6, from: 55, align: 'right', text: ({ jobs }, now) => longest(jobs, ran, now) },
 ];
 const GAP = '  ';
 
@@ -76,14 +63,14 @@ export function drawTable(jobs, { width, height, now, paint }) {
   const noteWidth = width - used;
   const { rows, left } = fit(rowsOf(jobs), height - 1);
   const head = columns.map(({ title, width: cell, align }) => cut(title, cell, align)).join(GAP);
-  const lines = [paint('dim', noteWidth >= 4 ? `${head}${GAP}NOTE` : head)];
+  const lines = [paint('dim', noteWidth >= 12 ? `${head}${GAP}NOTE` : head)];
   if (left > 0) lines.push(paint('dim', `… ${left} ${left === 1 ? 'line' : 'lines'} of earlier jobs`));
   for (const row of rows) {
     const cells = columns.map((column) => {
       const text = cut(column.text(row, now), column.width, column.align);
       return column.title === 'STATE' ? paint(LOOKS[row.job.state].style, text) : text;
     });
-    const note = noteWidth >= 4 ? paint('dim', cut(noteOf(row, now), noteWidth).trimEnd()) : '';
+    const note = noteWidth >= 12 ? paint('dim', cut(noteOf(row, now), noteWidth).trimEnd()) : '';
     lines.push(`${cells.join(GAP)}${note && GAP}${note}`);
   }
   return lines;
@@ -156,13 +143,19 @@ function ran({ state, ranMs, since }, now) {
   return state === 'processing' ? now - since : ranMs;
 }
 
+/** @param {Job[]} jobs */
+function tries(jobs) {
+  return String(Math.max(...jobs.map(({ attempts }) => attempts)) || '');
+}
+
 /**
  * @param {Job[]} jobs
- * @param {(job: Job) => number | undefined} value
+ * @param {(job: Job, now: number) => number | undefined} timeOf
+ * @param {number} now
  */
-function most(jobs, value) {
-  const values = jobs.map(value).filter((found) => found !== undefined);
-  return values.length ? Math.max(0, ...values) : undefined;
+function longest(jobs, timeOf, now) {
+  const times = jobs.map((job) => timeOf(job, now)).filter((time) => time !== undefined);
+  return times.length ? span(Math.max(0, ...times)) : '';
 }
 
 /**
