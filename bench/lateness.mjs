@@ -21,11 +21,21 @@ class Note {
 Job(contract)(Note);
 const client = new JobClient({ url, prefix });
 const service = new JobService({
-  url, prefix, name: 'bench', handlers: [Note], queues: { late: { concurrency: 100, prefetch } }, log: pino({ level: 'warn' }),
+  url,
+  prefix,
+  name: 'bench',
+  handlers: [Note],
+  queues: { late: { concurrency: 100, prefetch } },
+  log: pino({ level: 'warn' }),
 });
 await service.start();
 // Declare the paths first: a deployment does so once in its life.
-if (!process.env.COLD) await Promise.all(Array.from({ length: 20 }, (_, i) => client.enqueue(contract, { dueAt: Date.now() + i * 256 + 450 }, { delay: i * 256 + 450 })));
+if (!process.env.COLD)
+  await Promise.all(
+    Array.from({ length: 20 }, (_, i) =>
+      client.enqueue(contract, { dueAt: Date.now() + i * 256 + 450 }, { delay: i * 256 + 450 }),
+    ),
+  );
 expected = jobs + late.length + (process.env.COLD ? 0 : 20 - late.length);
 await new Promise((resolve) => setTimeout(resolve, 6_000));
 late.length = 0;
@@ -40,6 +50,8 @@ await Promise.all(
 await all;
 late.sort((a, b) => a - b);
 const at = (p) => late[Math.min(late.length - 1, Math.floor(p * late.length))];
-console.log(`lateness of ${jobs} delayed jobs, ms: p50 ${at(0.5)}, p90 ${at(0.9)}, p99 ${at(0.99)}, max ${late.at(-1)}; early: ${late.filter((ms) => ms < 0).length}`);
+console.log(
+  `lateness of ${jobs} delayed jobs, ms: p50 ${at(0.5)}, p90 ${at(0.9)}, p99 ${at(0.99)}, max ${late.at(-1)}; early: ${late.filter((ms) => ms < 0).length}`,
+);
 await service.stop();
 await client.close();

@@ -36,10 +36,16 @@ async function bare() {
     const more = () => {
       while (sent < jobs && sent - confirmed < 1000) {
         sent++;
-        channel.publish('', queue, body, { persistent: true, messageId: String(sent), mandatory: true }, () => {
-          if (++confirmed === jobs) resolve();
-          else more();
-        });
+        channel.publish(
+          '',
+          queue,
+          body,
+          { persistent: true, messageId: String(sent), mandatory: true },
+          () => {
+            if (++confirmed === jobs) resolve();
+            else more();
+          },
+        );
       }
     };
     more();
@@ -90,11 +96,18 @@ async function jobrail() {
   await client.enqueue(contract, payload);
   done = -1;
   let started = performance.now();
-  await client.enqueueMany(contract, Array.from({ length: jobs }, () => payload));
+  await client.enqueueMany(
+    contract,
+    Array.from({ length: jobs }, () => payload),
+  );
   const enqueue = jobs / ((performance.now() - started) / 1000);
   const all = new Promise((resolve) => (finished = resolve));
   const service = new JobService({
-    url, prefix, name: 'bench', handlers: [Noop], queues: { bench: { concurrency, prefetch: concurrency } },
+    url,
+    prefix,
+    name: 'bench',
+    handlers: [Noop],
+    queues: { bench: { concurrency, prefetch: concurrency } },
     log: pino({ level: 'warn' }),
   });
   started = performance.now();
@@ -108,21 +121,31 @@ async function jobrail() {
   const model = await connect(url);
   const channel = await model.createChannel();
   for (const q of ['bench', 'bench.dead', 'unroutable']) await channel.deleteQueue(`${prefix}.${q}`);
-  for (const e of ['jobs', 'dead', 'delay.deliver', 'unroutable']) await channel.deleteExchange(`${prefix}.${e}`);
+  for (const e of ['jobs', 'dead', 'delay.deliver', 'unroutable'])
+    await channel.deleteExchange(`${prefix}.${e}`);
   await model.close();
   return { enqueue, drain, cpu: (user + system) / 1e6 / (jobs / 1e4) };
 }
 
 const rows = [];
 for (let round = 0; round < rounds; round++) {
-  for (const [system, run] of [['amqplib', bare], ['jobrail', jobrail]]) {
+  for (const [system, run] of [
+    ['amqplib', bare],
+    ['jobrail', jobrail],
+  ]) {
     const row = { round, system, ...(await run()) };
     rows.push(row);
-    console.log(`${round} ${system.padEnd(8)} enqueue ${Math.round(row.enqueue)}/s  drain ${Math.round(row.drain)}/s  cpu/10k ${row.cpu.toFixed(2)} s`);
+    console.log(
+      `${round} ${system.padEnd(8)} enqueue ${Math.round(row.enqueue)}/s  drain ${Math.round(row.drain)}/s  cpu/10k ${row.cpu.toFixed(2)} s`,
+    );
   }
 }
 const median = (system, key) => {
-  const values = rows.filter((r) => r.system === system).map((r) => r[key]).sort((a, b) => a - b);
+  const values = rows
+    .filter((r) => r.system === system)
+    .map((r) => r[key])
+    .sort((a, b) => a - b);
   return values[Math.floor(values.length / 2)];
 };
-for (const key of ['enqueue', 'drain', 'cpu']) console.log(`${key}: ${(median('jobrail', key) / median('amqplib', key)).toFixed(2)} × bare amqplib`);
+for (const key of ['enqueue', 'drain', 'cpu'])
+  console.log(`${key}: ${(median('jobrail', key) / median('amqplib', key)).toFixed(2)} × bare amqplib`);
