@@ -2,6 +2,13 @@
 export interface BrokerFeatures {
   /** Since 3.12 a queue can have its own `x-consumer-timeout`; before, there is one for the whole broker. */
   readonly ackTimeoutPerQueue: boolean;
+  /** Up to 4.2 classic queues have an ack timeout, too; since 4.3 they have none and are refused with `x-consumer-timeout`. */
+  readonly ackTimeoutOfClassic: boolean;
+  /**
+   * Up to 4.2 a quorum queue counts what a consumer gives back (`x-delivery-count`, and so toward the delivery limit);
+   * since 4.3 it counts only what comes back because its channel or connection ended.
+   */
+  readonly countsRequeues: boolean;
 }
 
 /** RabbitMQ gives a message to somebody else when it is not acked within this, unless it is configured otherwise. */
@@ -12,7 +19,11 @@ export const oldestVersion = '3.10';
 
 /** @param version such as `3.10.8`; an unknown one is taken for the oldest. */
 export function brokerFeatures(version: string | undefined): BrokerFeatures {
-  return { ackTimeoutPerQueue: isAtLeast(version, 3, 12) };
+  return {
+    ackTimeoutPerQueue: isAtLeast(version, 3, 12),
+    ackTimeoutOfClassic: !isAtLeast(version, 4, 3),
+    countsRequeues: !isAtLeast(version, 4, 3),
+  };
 }
 
 /** Whether a version is one that Jobrail runs on. */

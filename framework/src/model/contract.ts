@@ -34,7 +34,7 @@ export function defineQueue(
     maxPriority?: number;
     /**
      * How long the broker waits for an ack. Default: what the broker is configured for, 30 min. Needed where handlers
-     * have longer timeouts; takes effect on RabbitMQ 3.12 and later.
+     * have longer timeouts; takes effect on RabbitMQ 3.12 and later. From 4.3 on a classic queue has no ack timeout.
      */
     ackTimeout?: Duration;
   } = {},

@@ -141,7 +141,7 @@ function laneArguments(prefix: string, queue: Queue, features: BrokerFeatures): 
   if (queue.type === 'quorum') return quorumArguments(prefix, queue, features);
   return {
     'x-queue-type': 'classic',
-    ...sharedArguments(prefix, queue, features),
+    ...sharedArguments(prefix, 'classic', queue, features),
     ...(queue.priorities > 1 && { 'x-max-priority': queue.priorities - 1 }),
   };
 }
@@ -149,18 +149,24 @@ function laneArguments(prefix: string, queue: Queue, features: BrokerFeatures): 
 function quorumArguments(prefix: string, queue: Queue, features: BrokerFeatures): QueueArguments {
   return {
     'x-queue-type': 'quorum',
-    ...sharedArguments(prefix, queue, features),
+    ...sharedArguments(prefix, 'quorum', queue, features),
     'x-dead-letter-strategy': 'at-least-once',
     'x-overflow': 'reject-publish',
     'x-delivery-limit': deliveryLimit,
   };
 }
 
-function sharedArguments(prefix: string, { name, ackTimeoutMs }: Queue, features: BrokerFeatures) {
+function sharedArguments(
+  prefix: string,
+  type: Queue['type'],
+  { name, ackTimeoutMs }: Queue,
+  { ackTimeoutPerQueue, ackTimeoutOfClassic }: BrokerFeatures,
+) {
+  const settable = ackTimeoutPerQueue && (type === 'quorum' || ackTimeoutOfClassic);
   return {
     'x-dead-letter-exchange': deadExchange(prefix),
     'x-dead-letter-routing-key': name,
-    ...(ackTimeoutMs !== undefined && features.ackTimeoutPerQueue && { 'x-consumer-timeout': ackTimeoutMs }),
+    ...(ackTimeoutMs !== undefined && settable && { 'x-consumer-timeout': ackTimeoutMs }),
   };
 }
 

@@ -1,4 +1,5 @@
 import { randomUUID } from 'node:crypto';
+import { type BrokerFeatures, brokerFeatures } from '../../src/model/broker-features.js';
 import { mergeTopologies, type QueueArguments, type Topology } from '../../src/model/topology.js';
 import type { MessageProperties } from '../../src/model/message.js';
 import type { Broker, Delivery, QueueDepth, Subscription } from '../../src/ports/broker.js';
@@ -42,6 +43,11 @@ export class Scene {
   /** The first connection. */
   get broker(): Broker {
     return this.#brokers[0]!;
+  }
+
+  /** What the broker can do, where versions differ. */
+  get features(): BrokerFeatures {
+    return brokerFeatures(this.broker.info?.version);
   }
 
   /** A further connection to the same broker. */
@@ -174,13 +180,6 @@ export function texts(deliveries: readonly Delivery[]): string[] {
 /** `['m0', 'm1', …]` */
 export function numbered(count: number): string[] {
   return Array.from({ length: count }, (_, i) => `m${i}`);
-}
-
-/** True when the broker is of this version or a later one. */
-export function atLeast({ info }: Broker, version: string): boolean {
-  const [major = 0, minor = 0] = info!.version.split('.').map(Number);
-  const [wantedMajor = 0, wantedMinor = 0] = version.split('.').map(Number);
-  return major > wantedMajor || (major === wantedMajor && minor >= wantedMinor);
 }
 
 function showDelivery(delivery: Delivery): string {

@@ -144,6 +144,16 @@ describe('jobsTopology', () => {
     expect(timeoutOn('3.12.0')).to.equal(7_200_000);
     expect(timeoutOn('4.3.6')).to.equal(7_200_000);
   });
+
+  it('sets none on a classic queue since 4.3, which refuses it, but on the suspects of that queue', () => {
+    const queue = defineQueue('slow', { type: 'classic', ackTimeout: '2h' });
+    const slow = defineJob('slow.work', { queue, payload });
+    const timeoutOn = (version: string, name: string) =>
+      argumentsOf(jobsTopology('p', [slow], brokerFeatures(version)), name)?.['x-consumer-timeout'];
+    expect(timeoutOn('4.2.0', 'p.slow')).to.equal(7_200_000);
+    expect(timeoutOn('4.3.0', 'p.slow')).to.equal(undefined);
+    expect(timeoutOn('4.3.0', 'p.slow.suspects')).to.equal(7_200_000);
+  });
 });
 
 describe('delayPath', () => {
