@@ -23,6 +23,8 @@ import { Unavailable } from './unavailable.mjs';
 /** @import { BrokerResult } from './brokers/results.mjs' */
 
 const SUITES = ['framework/test/contract/', 'framework/test/flow/', 'framework/test/fault/'];
+/** The contract suite on the memory broker. */
+const ON_MEMORY = 'framework/test/contract/broker-memory.test.ts';
 
 const { only, update, filters, mochaOptions } = readArguments(
   process.argv.slice(2),
@@ -40,7 +42,7 @@ for (const signal of /** @type {const} */ (['SIGINT', 'SIGTERM'])) {
 }
 
 const inSuites = (await findTestFiles(ROOT)).filter(
-  ({ source, needsRabbitmq }) => needsRabbitmq && SUITES.some((suite) => source.startsWith(suite)),
+  ({ source }) => SUITES.some((suite) => source.startsWith(suite)) && source !== ON_MEMORY,
 );
 const files = selectTestFiles(inSuites, filters).map(({ file }) => file);
 await bringUp({ projects: ['framework'], note: console.log, signal: interrupted.signal });

@@ -31,7 +31,7 @@ export async function useOwnLibraries(root, home) {
 async function startBy(start, program, at) {
   const real = join(dirname(program), `.${basename(program)}.elf`);
   await rename(program, real);
-  await writeFile(program, `#!/bin/sh\nexec ${start} ${at(real)} "$@"\n`, { mode: 0o755 });
+  await writeFile(program, `#!/bin/sh\nexec ${start} --argv0 "$0" ${at(real)} "$@"\n`, { mode: 0o755 });
 }
 
 /** @param {string} root */
