@@ -11,12 +11,10 @@
  * servers are started, and removed at the end. Where no broker can be had, the tests that need one are skipped by
  * name; with CI set they fail. The last line is the sum over all runs: `N passed, N failed, N skipped`.
  */
-import { rm } from 'node:fs/promises';
 import { constants } from 'node:os';
-import { join } from 'node:path';
 import { bringUp, ROOT, StepFailed } from './bring-up.mjs';
+import { clearCoverage, coverageEnvironment, reportCoverage } from './coverage.mjs';
 import { runMocha } from './mocha-run.mjs';
-import { OwnedProcess } from './owned-process.mjs';
 import { readArguments } from './test-arguments.mjs';
 import { findTestFiles, selectTestFiles } from './test-files.mjs';
 import { provideTestServers } from './test-servers.mjs';
@@ -24,7 +22,6 @@ import { provideTestServers } from './test-servers.mjs';
 /** @import { TestServers } from './test-servers.mjs' */
 
 const CI = Boolean(process.env.CI);
-const COVERAGE = join(ROOT, 'coverage');
 
 const { filters, unitOnly, coverage, mochaOptions } = readArguments(process.argv.slice(2));
 const interrupted = new AbortController();
@@ -59,7 +56,7 @@ async function runSelected() {
   const workspaces = [...new Set(files.map((file) => file.workspace))];
   const projects = filters.length ? workspaces : undefined;
   await bringUp({ projects, note: console.log, signal: interrupted.signal });
-  if (coverage) await rm(COVERAGE, { recursive: true, force: true });
+  if (coverage) await clearCoverage();
 
   const others = unitOnly ? [] : files.filter((file) => !file.unit);
   const needs = {
@@ -84,7 +81,7 @@ async function runSelected() {
     );
     await run(workspace, blocked, 'skipped: no RabbitMQ');
   }
-  if (coverage) await reportCoverage();
+  if (coverage && !(await reportCoverage())) faults.push('Coverage is below the limit in .c8rc.json.');
 }
 
 /**
@@ -103,7 +100,7 @@ async function run(name, files, skip) {
     root: ROOT,
     files: files.map(({ file }) => file),
     options: mochaOptions,
-    env: { ...process.env, ...servers?.env, ...(coverage && { NODE_V8_COVERAGE: join(COVERAGE, 'tmp') }) },
+    env: { ...process.env, ...servers?.env, ...(coverage && coverageEnvironment) },
     skip,
     signal: interrupted.signal,
   });
@@ -113,14 +110,6 @@ async function run(name, files, skip) {
   total.failed += result.failed;
   total[skip && CI ? 'failed' : 'skipped'] += result.skipped;
   if (result.fault) faults.push(`${name}: ${result.fault}; counted as one failed.`);
-}
-
-async function reportCoverage() {
-  const c8 = await OwnedProcess.start(process.execPath, ['node_modules/c8/bin/c8.js', 'report'], {
-    cwd: ROOT,
-  });
-  const { code } = await c8.exited;
-  if (code !== 0) faults.push('Coverage is below the limit in .c8rc.json.');
 }
 
 /**
