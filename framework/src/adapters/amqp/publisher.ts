@@ -1,10 +1,8 @@
-import type { ConfirmChannel, Message } from 'amqplib';
 import type { Clock, Timer } from '../../base/clock.js';
-import { ContractError, PublishError, type ErrorCode } from '../../base/errors.js';
 import type { OutgoingMessage } from '../../model/message.js';
-import { closeChannel } from './close.js';
 import { type AmqpConnection, closedError } from './connection.js';
-import { sendConfirmed } from './send-confirmed.js';
+import { type Entry, PublishChannel, type PublishChannelEvents } from './publish-channel.js';
+import { cameBack, missingExchange, notPublished, unsendable } from './publish-failure.js';
 
 export interface PublisherOptions {
   clock: Clock;
@@ -16,16 +14,9 @@ export interface PublisherOptions {
   timeoutMs: number;
 }
 
-interface Entry {
-  readonly message: OutgoingMessage;
-  readonly deadline: number;
-  readonly resolve: () => void;
-  readonly reject: (error: Error) => void;
-  /** Sent on a channel that never said what became of it. */
-  maybeAccepted: boolean;
-  returned: string | undefined;
-  done: boolean;
-}
+/** Wait before a fresh channel after a nack; it doubles up to the longest until the broker takes something again. */
+const firstNackPauseMs = 20;
+const longestNackPauseMs = 500;
 
 /**
  * Publishes with confirms.
@@ -33,22 +24,31 @@ interface Entry {
  * A message waits, is sent, and is confirmed, in that order:
  *   waiting ──room in the window, channel open──▶ in flight ──ack──▶ resolved
  *      ▲                                            │ returned, then ack ──▶ rejected, certainly not accepted
- *      └────── channel lost, or nacked ─────────────┘
+ *      └──── nacked, channel lost or silent ────────┘
  *   waiting or in flight past its deadline ──▶ rejected, saying whether it may have been accepted
  *
  * Duties: mandatory and persistent always; a bounded window and a bounded line before it; a fresh channel after a nack
- * (after a leader change a channel may nack for good) or a deadline; what was in flight on a lost channel is sent again
- * under its own id, because its fate is unknown and twice is better than never.
+ * (after a leader change a channel may nack for good), while the old one still waits for its other confirms; what was in
+ * flight on a lost channel is sent again under its own id, because its fate is unknown and twice is better than never.
+ * So is what a channel had that confirmed nothing for half of the timeout: a queue that moved or was restarted may not
+ * have got it, and RabbitMQ itself asks again only after 10 s.
  */
 export class AmqpPublisher {
-  #channel: ConfirmChannel | undefined;
+  #channel: PublishChannel | undefined;
+  /** Channels that get no more messages and still have some in flight. */
+  readonly #retired = new Set<PublishChannel>();
   #opening = false;
   #closed = false;
   #whenIdle: (() => void) | undefined;
-  #channelError: Error | undefined;
+  #inFlight = 0;
   readonly #waiting: Entry[] = [];
-  readonly #inFlight = new Set<Entry>();
   #deadlineTimer: Timer | undefined;
+  #nackPauseMs = firstNackPauseMs;
+  readonly #events: PublishChannelEvents = {
+    onAck: (entry) => this.#acked(entry),
+    onNack: (entry, channel) => this.#nacked(entry, channel),
+    onLost: (channel, error) => this.#lost(channel, error),
+  };
 
   constructor(
     private readonly connection: AmqpConnection,
@@ -59,34 +59,32 @@ export class AmqpPublisher {
 
   /** Messages sent and not yet confirmed. */
   get inFlight(): number {
-    return this.#inFlight.size;
+    return this.#inFlight;
   }
 
   publish(message: OutgoingMessage): Promise<void> {
     if (this.#closed) return Promise.reject(closedError());
     return new Promise((resolve, reject) => {
+      const { clock, timeoutMs, window, mostWaiting } = this.options;
       const entry: Entry = {
         message,
-        deadline: this.options.clock.now() + this.options.timeoutMs,
+        deadline: clock.now() + timeoutMs,
         resolve,
         reject,
         maybeAccepted: false,
         returned: undefined,
         done: false,
       };
-      if (this.#channel && this.#waiting.length === 0 && this.#inFlight.size < this.options.window) {
+      if (this.#channel && this.#waiting.length === 0 && this.#inFlight < window) {
         if (!this.#send(this.#channel, entry)) this.#waiting.push(entry);
-      } else if (this.#waiting.length < this.options.mostWaiting) {
+      } else if (this.#waiting.length < mostWaiting) {
         this.#waiting.push(entry);
       } else {
-        this.#fail(
-          entry,
-          'JR_PUBLISH_TIMEOUT',
-          `${this.#waiting.length} messages wait for the broker already`,
-        );
+        const why = `${this.#waiting.length} messages wait for the broker already`;
+        this.#settle(entry, notPublished(entry, timeoutMs, why));
         return;
       }
-      this.#watchDeadline();
+      this.#watch();
     });
   }
 
@@ -97,11 +95,11 @@ export class AmqpPublisher {
     this.#deadlineTimer?.cancel();
     const channel = this.#channel;
     this.#channel = undefined;
-    if (channel) await closeChannel(channel);
+    await channel?.close();
   }
 
   get #idle(): boolean {
-    return this.#inFlight.size === 0 && this.#waiting.every((entry) => entry.done);
+    return this.#inFlight === 0 && this.#waiting.every((entry) => entry.done);
   }
 
   async #openChannel(): Promise<void> {
@@ -109,12 +107,7 @@ export class AmqpPublisher {
     if (this.#opening || this.#channel || !model) return;
     this.#opening = true;
     try {
-      const channel = await model.createConfirmChannel();
-      channel.on('error', (error: Error) => (this.#channelError = error));
-      // Before amqplib fails the confirms: a closed channel says nothing of them, which is not a nack.
-      channel.prependOnceListener('close', () => this.#lost(channel));
-      channel.on('return', (message: Message) => this.#markReturned(message));
-      this.#channel = channel;
+      this.#channel = await PublishChannel.open(model, this.options.clock, this.#events);
       this.#sendWaiting();
     } catch {
       // The connection went away meanwhile; the next one opens a channel again.
@@ -126,144 +119,138 @@ export class AmqpPublisher {
   }
 
   /** False when the channel is closing and has not said so yet. */
-  #send(channel: ConfirmChannel, entry: Entry): boolean {
-    this.#inFlight.add(entry);
+  #send(channel: PublishChannel, entry: Entry): boolean {
     try {
-      sendConfirmed(channel, entry.message, (error: unknown) => this.#confirmed(channel, entry, error));
-      return true;
+      if (!channel.send(entry)) return false;
+      this.#inFlight++;
     } catch (error) {
-      // A closed channel throws, and so does a property that AMQP cannot hold: only the first can be mended by waiting.
-      this.#inFlight.delete(entry);
-      if (channel !== this.#channel || isClosedChannel(error)) return false;
       this.#settle(entry, unsendable(entry.message, error as Error));
-      return true;
     }
-  }
-
-  #confirmed(channel: ConfirmChannel, entry: Entry, error: unknown): void {
-    if (channel !== this.#channel) return; // #lost has dealt with it
-    this.#inFlight.delete(entry);
-    if (!error && entry.returned === undefined) this.#settle(entry);
-    else if (!error) this.#fail(entry, 'JR_PUBLISH_RETURNED', `No queue takes it: ${entry.returned}`);
-    else this.#nacked(channel, entry);
-    if (this.#waiting.length > 0) this.#sendWaiting();
-  }
-
-  #nacked(channel: ConfirmChannel, entry: Entry): void {
-    if (!entry.done) this.#waiting.unshift(entry);
-    // Not at once: while a leader is elected each fresh channel would be nacked in turn.
-    this.options.clock.setTimer(20, () => this.#replace(channel));
-    this.#watchDeadline();
-  }
-
-  #replace(channel: ConfirmChannel): void {
-    if (this.#channel !== channel) return;
-    this.#lost(channel);
-    void closeChannel(channel);
-  }
-
-  #lost(channel: ConfirmChannel): void {
-    if (this.#channel !== channel) return;
-    this.#channel = undefined;
-    const missing = missingExchange(this.#channelError);
-    this.#channelError = undefined;
-    const unconfirmed: Entry[] = [];
-    for (const entry of this.#inFlight) {
-      if (entry.message.exchange === missing) {
-        this.#fail(entry, 'JR_PUBLISH_RETURNED', 'There is no such exchange');
-      } else if (!entry.done) {
-        entry.maybeAccepted = true;
-        unconfirmed.push(entry);
-      }
-    }
-    this.#inFlight.clear();
-    this.#waiting.unshift(...unconfirmed);
-    void this.#openChannel();
+    return true;
   }
 
   #sendWaiting(): void {
+    const { window } = this.options;
     const channel = this.#channel;
-    while (channel && this.#waiting.length > 0 && this.#inFlight.size < this.options.window) {
-      const batch = this.#waiting.splice(0, this.options.window - this.#inFlight.size);
+    while (channel && this.#waiting.length > 0 && this.#inFlight < window) {
+      const batch = this.#waiting.splice(0, window - this.#inFlight);
       const refused = batch.filter((entry) => !entry.done && !this.#send(channel, entry));
       this.#waiting.unshift(...refused);
       if (refused.length > 0) return; // the next channel takes them
     }
   }
 
-  #markReturned({ fields, properties }: Message): void {
-    const { replyText, exchange, routingKey } = fields as unknown as Record<string, string>;
-    for (const entry of this.#inFlight) {
-      const { message } = entry;
-      if (entry.returned !== undefined || message.routingKey !== routingKey || message.exchange !== exchange)
-        continue;
-      if (message.properties.messageId !== properties.messageId) continue;
-      entry.returned = replyText ?? 'NO_ROUTE';
-      return;
-    }
+  #acked(entry: Entry): void {
+    this.#inFlight--;
+    this.#nackPauseMs = firstNackPauseMs;
+    if (entry.returned === undefined) this.#settle(entry);
+    else this.#settle(entry, cameBack(entry, `No queue takes it: ${entry.returned}`));
+    if (this.#waiting.length > 0) this.#sendWaiting();
   }
 
-  #watchDeadline(): void {
+  #nacked(entry: Entry, channel: PublishChannel): void {
+    this.#inFlight--;
+    if (!entry.done) this.#waiting.unshift(entry);
+    this.#watch();
+    if (channel !== this.#channel) return;
+    this.#channel = undefined;
+    this.#retired.add(channel);
+    channel.retire();
+    // Not at once: while a leader is elected each fresh channel would be nacked in turn.
+    this.options.clock.setTimer(this.#nackPauseMs, () => void this.#openChannel());
+    this.#nackPauseMs = Math.min(longestNackPauseMs, this.#nackPauseMs * 2);
+  }
+
+  #lost(channel: PublishChannel, error?: Error): void {
+    const missing = missingExchange(error);
+    const unconfirmed: Entry[] = [];
+    for (const entry of channel.inFlight) {
+      if (entry.message.exchange === missing) {
+        this.#settle(entry, cameBack(entry, 'There is no such exchange'));
+      } else {
+        entry.maybeAccepted = true;
+        unconfirmed.push(entry);
+      }
+    }
+    this.#inFlight -= channel.inFlight.size;
+    channel.inFlight.clear();
+    this.#waiting.unshift(...unconfirmed);
+    this.#retired.delete(channel);
+    if (this.#closed && this.#idle) this.#whenIdle?.();
+    if (channel !== this.#channel) return;
+    this.#channel = undefined;
+    void this.#openChannel();
+  }
+
+  /** Sets the timer for what is next: a deadline, or a channel that has been silent for too long. */
+  #watch(): void {
     if (this.#deadlineTimer) return;
-    const oldest = this.#oldest();
-    if (!oldest) return;
-    const inMs = Math.max(10, oldest.deadline - this.options.clock.now());
+    const next = Math.min(this.#nextDeadline(), this.#silentUntil());
+    if (next === Infinity) return;
+    const inMs = Math.max(10, next - this.options.clock.now());
     this.#deadlineTimer = this.options.clock.setTimer(inMs, () => {
       this.#deadlineTimer = undefined;
       this.#rejectOverdue();
-      this.#watchDeadline();
+      this.#replaceSilent();
+      this.#watch();
     });
   }
 
   /** All entries have the same timeout, so each list is in order of deadline but for what was sent again. */
-  #oldest(): Entry | undefined {
-    const [sent] = this.#inFlight;
-    const [waiting] = this.#waiting;
-    return !sent || (waiting && waiting.deadline < sent.deadline) ? waiting : sent;
+  #nextDeadline(): number {
+    let next = this.#waiting[0]?.deadline ?? Infinity;
+    for (const { inFlight } of this.#channels()) {
+      for (const { deadline } of inFlight) {
+        next = Math.min(next, deadline);
+        break;
+      }
+    }
+    return next;
+  }
+
+  /** When the channel will have confirmed nothing for half of the timeout. */
+  #silentUntil(): number {
+    const since = this.#channel?.silentSince;
+    return since === undefined ? Infinity : since + this.options.timeoutMs / 2;
+  }
+
+  #replaceSilent(): void {
+    const channel = this.#channel;
+    if (!channel || this.#silentUntil() > this.options.clock.now()) return;
+    if (this.connection.blocked) {
+      channel.excuse();
+      return;
+    }
+    void channel.close();
+    this.#lost(channel);
   }
 
   #rejectOverdue(): void {
     const now = this.options.clock.now();
-    const overdue = (entry: Entry) => entry.deadline <= now;
-    const late = [...this.#inFlight].filter(overdue);
-    for (const entry of late) {
-      entry.maybeAccepted = true;
-      this.#inFlight.delete(entry);
-    }
-    const waited = this.#waiting.filter(overdue);
-    if (waited.length > 0)
-      this.#waiting.splice(0, this.#waiting.length, ...this.#waiting.filter((e) => !overdue(e)));
     const why = this.connection.blocked
       ? `the broker blocks publishers (${this.connection.blocked})`
       : this.connection.model
         ? 'the broker did not confirm it'
         : 'there is no connection to the broker';
-    for (const entry of [...late, ...waited]) this.#fail(entry, 'JR_PUBLISH_TIMEOUT', why);
-    // The window is counted by channel: a fresh one starts it clean.
-    if (late.length > 0 && this.#channel && !this.connection.blocked) this.#replace(this.#channel);
+    const reject = (entry: Entry) => this.#settle(entry, notPublished(entry, this.options.timeoutMs, why));
+    for (const channel of [...this.#channels()]) {
+      for (const entry of channel.inFlight) {
+        if (entry.deadline > now) continue;
+        entry.maybeAccepted = true;
+        this.#inFlight--;
+        channel.forget(entry);
+        reject(entry);
+      }
+    }
+    const waited = this.#waiting.filter(({ deadline }) => deadline <= now);
+    if (waited.length === 0) return;
+    this.#waiting.splice(0, this.#waiting.length, ...this.#waiting.filter(({ deadline }) => deadline > now));
+    waited.forEach(reject);
   }
 
-  #fail(entry: Entry, code: ErrorCode, why: string): void {
-    const { messageId, type } = entry.message.properties;
-    const what = `Message ${messageId ?? '(no id)'}${type ? ` of "${type}"` : ''} was not published within ${this.options.timeoutMs} ms`;
-    const maybe = entry.maybeAccepted;
-    const error =
-      code === 'JR_PUBLISH_RETURNED'
-        ? new PublishError(
-            code,
-            `Message ${messageId ?? '(no id)'} came back from exchange "${entry.message.exchange}", routing key "${entry.message.routingKey}". ${why}.`,
-            {
-              mend: 'Declare the queue of its contract first, or check the prefix.',
-              maybeAccepted: maybe,
-            },
-          )
-        : new PublishError(code, `${what}: ${why}.`, {
-            mend: maybe
-              ? 'The broker may have taken it all the same: send it again with the same id.'
-              : 'It was not accepted: send it again when the broker is back.',
-            maybeAccepted: maybe,
-          });
-    this.#settle(entry, error);
+  *#channels(): Generator<PublishChannel> {
+    if (this.#channel) yield this.#channel;
+    yield* this.#retired;
   }
 
   #settle(entry: Entry, error?: Error): void {
@@ -273,21 +260,4 @@ export class AmqpPublisher {
     else entry.resolve();
     if (this.#closed && this.#idle) this.#whenIdle?.();
   }
-}
-
-/** The exchange whose absence made the broker close the channel. */
-function missingExchange(error: Error | undefined): string | undefined {
-  return /no exchange '([^']*)'/.exec(error?.message ?? '')?.[1];
-}
-
-function unsendable({ properties }: OutgoingMessage, cause: Error): ContractError {
-  return new ContractError(
-    'JR_MESSAGE_UNSENDABLE',
-    `Message ${properties.messageId ?? '(no id)'} cannot be sent: ${cause.message}.`,
-    { mend: 'Its headers must fit into 64 KiB together and hold only values that AMQP has.', cause },
-  );
-}
-
-function isClosedChannel(error: unknown): boolean {
-  return error instanceof Error && error.name === 'IllegalOperationError';
 }
