@@ -1,6 +1,7 @@
-import { existsSync, readdirSync, readFileSync } from 'node:fs';
+import { existsSync, readFileSync } from 'node:fs';
 import { builtinModules } from 'node:module';
 import { join } from 'node:path';
+import { workspaceFolders } from './workspaces.mjs';
 /** @import { Import } from './imports.mjs' */
 
 /**
@@ -14,12 +15,11 @@ import { join } from 'node:path';
 
 /**
  * @param {string} root
- * @returns {Workspace[]} The framework first.
+ * @returns {Workspace[]}
  */
 export function readWorkspaces(root) {
-  const services = existsSync(join(root, 'services')) ? readdirSync(join(root, 'services')).sort() : [];
   const shared = Object.keys(readPackage(root)?.devDependencies ?? {});
-  return ['framework', ...services.map((name) => `services/${name}`)].flatMap((folder) => {
+  return workspaceFolders(root).flatMap((folder) => {
     const own = readPackage(join(root, folder));
     if (!own) return [];
     const { name = folder, dependencies, peerDependencies, optionalDependencies, devDependencies } = own;

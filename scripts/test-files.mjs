@@ -1,6 +1,7 @@
 import { existsSync } from 'node:fs';
 import { readdir, readFile } from 'node:fs/promises';
 import { basename, dirname, join, resolve, sep } from 'node:path';
+import { workspaceFolders } from './workspaces.mjs';
 
 /**
  * @typedef {object} TestFile
@@ -16,11 +17,10 @@ import { basename, dirname, join, resolve, sep } from 'node:path';
  * All test files, found by their sources: a compiled file whose source is gone must not run.
  *
  * @param {string} root
- * @returns {Promise<TestFile[]>} Sorted by workspace, then path.
+ * @returns {Promise<TestFile[]>} By workspace, as the root's package.json lists them, the scripts last.
  */
 export async function findTestFiles(root) {
-  const services = await readdir(join(root, 'services')).catch(() => []);
-  const folders = ['framework', ...services.map((name) => `services/${name}`), 'scripts'];
+  const folders = [...workspaceFolders(root), 'scripts'];
   const files = await Promise.all(folders.map((workspace) => testFilesOf(root, workspace)));
   return files.flat();
 }

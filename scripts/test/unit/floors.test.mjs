@@ -19,7 +19,7 @@ const media = JSON.stringify({
   dependencies: { jobrail: '1' },
 });
 const packages = {
-  'package.json': JSON.stringify({ devDependencies: { chai: '1' } }),
+  'package.json': JSON.stringify({ workspaces: ['framework', 'services/*'], devDependencies: { chai: '1' } }),
   'framework/package.json': framework,
   'services/email/package.json': email,
   'services/media/package.json': media,

@@ -10,6 +10,10 @@ describe('the test files', () => {
 
   before(async () => {
     repository = await TemporaryRepository.create({
+      'package.json': `{ "workspaces": ["framework", "services/*", "tools"] }`,
+      'framework/package.json': `{}`,
+      'services/email/package.json': `{}`,
+      'services/reports/package.json': `{}`,
       'framework/test/unit/retry.test.ts': `const url = config.AMQP_URL;`,
       'framework/test/flow/retry.test.ts': `import { rail } from '../rail.js';`,
       'framework/test/flow/memory.test.ts': ``,
