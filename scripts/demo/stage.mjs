@@ -1,5 +1,5 @@
 import { once } from 'node:events';
-import { mkdir } from 'node:fs/promises';
+import { mkdir, readdir, rm } from 'node:fs/promises';
 import { createServer } from 'node:net';
 import { join } from 'node:path';
 import { pathToFileURL } from 'node:url';
@@ -14,6 +14,8 @@ import { TraceReceiver } from './trace-receiver.mjs';
 import { unlessAborted } from './unless-aborted.mjs';
 /** @import { Rail } from './rail.mjs' */
 /** @import { Services } from './service-processes.mjs' */
+
+const RUNS_KEPT = 4;
 
 /**
  * @typedef {object} Stage Everything the demo plays on.
@@ -106,12 +108,17 @@ async function demandFreePort(port) {
   await new Promise((resolve) => server.close(resolve));
 }
 
-/** `.demo/2026-11-22_06-31-12`, in the time of this machine. @returns {Promise<string>} */
+/** A folder of its own for each run, named for its time here. The runs before the last few are removed. */
 async function makeFolder() {
+  const runs = join(ROOT, '.demo');
+  await mkdir(runs, { recursive: true });
+  const old = (await readdir(runs)).sort().slice(0, -RUNS_KEPT);
+  await Promise.all(old.map((name) => rm(join(runs, name), { recursive: true, force: true })));
+
   const now = new Date();
   const local = new Date(now.getTime() - now.getTimezoneOffset() * 60_000);
-  const name = local.toISOString().slice(0, 19).replace('T', '_').replaceAll(':', '-');
-  const folder = join(ROOT, '.demo', name);
+  const name = local.toISOString().slice(0, 23).replace('T', '_').replaceAll(/[:.]/g, '-');
+  const folder = join(runs, name);
   await mkdir(join(folder, 'logs'), { recursive: true });
   return folder;
 }
