@@ -5,7 +5,7 @@ import { MemoryBroker } from './adapters/memory/memory-broker.js';
 import { showMs } from './base/duration.js';
 import { VirtualClock } from './base/virtual-clock.js';
 import { JobClient } from './client.js';
-import { brokerFeatures } from './model/broker-features.js';
+import { brokerFeatures, defaultAckTimeoutMs } from './model/broker-features.js';
 import type { Contract, InputOf } from './model/contract.js';
 import type { EnqueueOptions, EnqueuedJob } from './model/enqueue-options.js';
 import type { Attempt, Filter } from './model/filter.js';
@@ -130,8 +130,9 @@ export class TestRail {
 export async function createTestRail(options: TestRailOptions): Promise<TestRail> {
   const clock = new VirtualClock();
   const broker = new MemoryBroker({ clock });
-  const contracts = options.handlers.map((handler) => jobDefinition(handler).contract);
-  const queues = options.queues ?? Object.fromEntries(contracts.map(({ queue }) => [queue.name, {}]));
+  const definitions = options.handlers.map((handler) => jobDefinition(handler));
+  const queues =
+    options.queues ?? Object.fromEntries(definitions.map(({ contract }) => [contract.queue.name, {}]));
   const { handlers, modules = [] } = options;
   const shared = { broker, clock, prefix: 'test' };
   const client = new JobClient({ ...shared, name: 'test' });
@@ -143,6 +144,8 @@ export async function createTestRail(options: TestRailOptions): Promise<TestRail
     queues,
     log: silentLog(),
     watchdog: false,
+    // The memory broker takes no job away: a handler may run for as long as it likes.
+    brokerAckTimeout: Math.max(defaultAckTimeoutMs, ...definitions.map(({ timeoutMs }) => 2 * timeoutMs)),
   });
   const rail = new TestRail(clock, broker, client, service, options.drainLimitMs ?? 400 * 86_400_000);
   service.use({
@@ -154,7 +157,10 @@ export async function createTestRail(options: TestRailOptions): Promise<TestRail
     },
   });
   for (const filter of options.filters ?? []) service.use(filter);
-  await service.start();
+  await service.start().catch(async (error: unknown) => {
+    await broker.close(); // it would keep the process alive
+    throw error;
+  });
   return rail;
 }
 

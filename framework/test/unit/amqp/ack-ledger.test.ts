@@ -1,0 +1,100 @@
+import { expect } from 'chai';
+import { AckLedger, type AckSender } from '../../../src/adapters/amqp/ack-ledger.js';
+import { VirtualClock } from '../../../src/base/virtual-clock.js';
+
+/** What is written to the channel, in order: `ack 3+` settles all up to 3. */
+function ledger(...tags: number[]) {
+  const sent: string[] = [];
+  const sender: AckSender = {
+    ack: (tag, multiple) => sent.push(`ack ${tag}${multiple ? '+' : ''}`),
+    nack: (tag, requeue) => sent.push(`nack ${tag}${requeue ? ' requeue' : ''}`),
+  };
+  const clock = new VirtualClock(0);
+  const made = new AckLedger(sender, clock);
+  for (const tag of tags) made.delivered(tag);
+  const turn = () => new Promise((resolve) => setImmediate(resolve));
+  return { ledger: made, sent, clock, turn };
+}
+
+describe('AckLedger', () => {
+  it('acks what a tick has settled by one multiple ack', async () => {
+    const { ledger: acks, sent, turn } = ledger(1, 2, 3, 4);
+    for (const tag of [2, 1, 3]) acks.ack(tag);
+    expect(sent).to.deep.equal([]);
+    await turn();
+    expect(sent).to.deep.equal(['ack 3+']);
+    expect(acks.size).to.equal(1);
+  });
+
+  it('acks one alone without "multiple"', async () => {
+    const { ledger: acks, sent, turn } = ledger(1, 2);
+    acks.ack(1);
+    await turn();
+    expect(sent).to.deep.equal(['ack 1']);
+  });
+
+  it('never acks by "multiple" over an older delivery that is not settled: those wait a few ms, then go one by one', async () => {
+    const { ledger: acks, sent, clock, turn } = ledger(1, 2, 3, 4);
+    acks.ack(2);
+    acks.ack(4);
+    await turn();
+    clock.advance(4);
+    expect(sent).to.deep.equal([]);
+    clock.advance(1);
+    expect(sent).to.deep.equal(['ack 2', 'ack 4']);
+    acks.ack(1);
+    acks.ack(3);
+    await turn();
+    expect(sent).to.deep.equal(['ack 2', 'ack 4', 'ack 3+']);
+    expect(acks.size).to.equal(0);
+  });
+
+  it('goes on over what was given back', async () => {
+    const { ledger: acks, sent, turn } = ledger(1, 2, 3);
+    acks.ack(2);
+    acks.nack(1, true);
+    acks.ack(3);
+    await turn();
+    expect(sent).to.deep.equal(['nack 1 requeue', 'ack 3+']);
+  });
+
+  it('rejects without requeue', () => {
+    const { ledger: acks, sent } = ledger(1);
+    acks.nack(1, false);
+    expect(sent).to.deep.equal(['nack 1']);
+  });
+
+  it('settles each delivery once, and none it has not seen', async () => {
+    const { ledger: acks, sent, turn } = ledger(1);
+    acks.ack(1);
+    acks.ack(1);
+    acks.nack(1, true);
+    acks.ack(7);
+    acks.nack(8, true);
+    await turn();
+    acks.ack(1);
+    await turn();
+    expect(sent).to.deep.equal(['ack 1']);
+  });
+
+  it('sends nothing once its channel is gone', async () => {
+    const { ledger: acks, sent, clock, turn } = ledger(1, 2, 3);
+    acks.ack(1);
+    acks.ack(3);
+    acks.abandon();
+    expect(acks.closed).to.equal(true);
+    acks.ack(2);
+    acks.nack(2, true);
+    await turn();
+    clock.advance(100);
+    expect(sent).to.deep.equal([]);
+  });
+
+  it('sends all that is settled when it is closed', () => {
+    const { ledger: acks, sent } = ledger(1, 2, 3, 4);
+    for (const tag of [1, 2, 4]) acks.ack(tag);
+    acks.close();
+    expect(sent).to.deep.equal(['ack 2+', 'ack 4']);
+    expect(acks.closed).to.equal(true);
+  });
+});
