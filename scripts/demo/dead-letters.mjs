@@ -1,3 +1,4 @@
+import { untilAnswers } from '../answers.mjs';
 /** @import { Rail } from './rail.mjs' */
 
 /**
@@ -16,8 +17,11 @@
  * @property {number} attempts
  */
 
+/** A service says that a job is dead, and then the broker keeps it: soon, but not at once. */
+const WITHIN_MS = 15_000;
+
 /**
- * Reads the dead letters of a queue from the broker, and leaves them there.
+ * Reads the dead letters of a queue from the broker once there is one, and leaves them there.
  *
  * @param {Rail} rail
  * @param {string} name Of the queue: `email`.
@@ -25,6 +29,8 @@
  */
 export async function readDeadLetters({ broker, prefix }, name) {
   const queue = `${prefix}.${name}.dead`;
+  const isThere = async () => ((await broker.depth(queue))?.messages ?? 0) > 0;
+  await untilAnswers(isThere, { what: `A dead letter in ${queue}`, withinMs: WITHIN_MS });
   /** @type {Pulled[]} */
   const pulled = [];
   for (let letter = await broker.get(queue); letter; letter = await broker.get(queue)) pulled.push(letter);

@@ -1,6 +1,5 @@
 import { relative } from 'node:path';
 import { CHECKS } from './checks/all.mjs';
-import { readDeadLetters } from './dead-letters.mjs';
 import { goOn } from './everyday.mjs';
 import { SOURCES } from './inputs.mjs';
 import { paintFor } from './paint.mjs';
@@ -45,7 +44,7 @@ export async function runDemo({ once, port }, interrupted) {
     screen.finish();
 
     const right = await check(facts, stage);
-    await tellDeadLetters(stage);
+    tellDeadLetters(facts);
     tellTrace(facts, stage);
     tellWhere(stage);
     const seconds = ((Date.now() - startedAt) / 1_000).toFixed(1);
@@ -109,14 +108,12 @@ async function outcomeOf(checking) {
   }
 }
 
-/** @param {Stage} stage */
-async function tellDeadLetters({ rail }) {
+/** @param {Facts} facts */
+function tellDeadLetters({ deadLetters: { email, media } }) {
   heading('Dead letters, as they lie in their queues');
-  for (const queue of ['email', 'media']) {
-    for (const letter of await readDeadLetters(rail, queue)) {
-      console.log(`  ${letter.id}  ${paint('cyan', letter.contract)}  ${paint('red', letter.reason)}`);
-      console.log(`    ${letter.error}`);
-    }
+  for (const { id, contract, reason, queue, error } of [...email, ...media]) {
+    console.log(`  ${id}  ${paint('cyan', contract)}  ${paint('red', reason)}  in ${queue}`);
+    console.log(`    ${error}`);
   }
 }
 

@@ -1,8 +1,10 @@
 import { SendEmail, priorityOf } from '@jobrail/email/jobs';
+import { readDeadLetters } from './dead-letters.mjs';
 import { PEOPLE, photograph, table } from './inputs.mjs';
 import { GREYLISTED, SUBSCRIBER, UNKNOWN } from './mail-server.mjs';
 import { CONTRACTS } from './rail.mjs';
 /** @import { EnqueueOptions, InputOf } from 'jobrail' */
+/** @import { DeadLetter } from './dead-letters.mjs' */
 /** @import { Stage } from './stage.mjs' */
 
 export const DELAY_MS = 3_000;
@@ -29,7 +31,8 @@ const READER = 'reader@example.org';
  * @property {{ id: string, address: string }} unknown
  * @property {{ resizeId: string, email: string }} notAPhoto
  * @property {{ ids: string[] }} backlog
- * @property {{ id: string, address: string, confirmedAt: number }} reset
+ * @property {{ id: string, address: string }} reset
+ * @property {{ email: DeadLetter[], media: DeadLetter[] }} deadLetters As the broker keeps them.
  */
 
 /**
@@ -52,7 +55,11 @@ export async function tellStory(stage) {
   const mailsOfReports = Object.values(reports).map(({ id }) => `${id}.ready`);
   const ended = () => mailsOfReports.every((id) => board.isFinal(id)) && board.allFinal();
   await board.changes.until(ended, { what: 'The end of all jobs', withinMs: 90_000, signal });
-  return { users, reports, delayed, flaky, unknown, notAPhoto, backlog, reset };
+  const deadLetters = {
+    email: await readDeadLetters(stage.rail, 'email'),
+    media: await readDeadLetters(stage.rail, 'media'),
+  };
+  return { users, reports, delayed, flaky, unknown, notAPhoto, backlog, reset, deadLetters };
 }
 
 /**
@@ -164,9 +171,8 @@ async function overtake(stage) {
     data: { name: 'Kate', resetUrl: 'https://demo.example/reset/8f2c', expiresIn: '30 minutes' },
   };
   const { id } = await rail.client.enqueue(SendEmail, mail, { priority });
-  const confirmedAt = Date.now();
   stage.board.enqueued({ id, label: 'password reset', priority, ...known });
-  return { backlog: { ids: sent.map((job) => job.id) }, reset: { id, address: RESET_ADDRESS, confirmedAt } };
+  return { backlog: { ids: sent.map((job) => job.id) }, reset: { id, address: RESET_ADDRESS } };
 }
 
 /**

@@ -1,39 +1,35 @@
-import { readDeadLetters } from '../dead-letters.mjs';
 import { UNKNOWN } from '../mail-server.mjs';
 import { must } from './check.mjs';
 /** @import { Check } from './check.mjs' */
+/** @import { DeadLetter } from '../dead-letters.mjs' */
 
 /** @type {Check} */
 export const deadMailKept = {
   name: 'dead letter',
-  async run({ unknown }, { rail }) {
-    const letters = await readDeadLetters(rail, 'email');
-    must(letters.length === 1, `${letters.length} dead letters in ${rail.prefix}.email.dead, not 1`);
-    const [letter] = letters;
-    must(letter?.id === unknown.id, `the dead letter is job ${letter?.id}, not ${unknown.id}`);
-    must(
-      letter.reason === 'fatal' && letter.error.includes(UNKNOWN.reply),
-      `${letter.reason}: ${letter.error}`,
-    );
-    return `the mail to ${unknown.address} is kept after ${letter.attempts} attempt: ${letter.reason}, ${UNKNOWN.code} ${UNKNOWN.reply}`;
+  async run({ unknown, deadLetters: { email } }) {
+    const { attempts, reason, error } = onlyOne(email, unknown.id);
+    must(error.includes(`${UNKNOWN.code} ${UNKNOWN.reply}`), `its error is "${error}"`);
+    return `the mail to ${unknown.address} is kept, ${reason} at attempt ${attempts}: ${UNKNOWN.code} ${UNKNOWN.reply}`;
   },
 };
 
 /** @type {Check} */
 export const deadPictureKept = {
   name: 'dead letter',
-  async run({ notAPhoto }, { rail }) {
-    const letters = await readDeadLetters(rail, 'media');
-    must(letters.length === 1, `${letters.length} dead letters in ${rail.prefix}.media.dead, not 1`);
-    const [letter] = letters;
-    must(
-      letter?.id === notAPhoto.resizeId,
-      `the dead letter is job ${letter?.id}, not ${notAPhoto.resizeId}`,
-    );
-    must(letter.reason === 'fatal', `the reason is ${letter.reason}`);
-    return `the text named photo.jpg is kept after ${letter.attempts} attempt: ${letter.reason}`;
+  async run({ notAPhoto, deadLetters: { media } }) {
+    const { attempts, reason } = onlyOne(media, notAPhoto.resizeId);
+    return `the text named photo.jpg is kept, ${reason} at attempt ${attempts}`;
   },
 };
+
+/** @param {DeadLetter[]} letters @param {string} id @returns {DeadLetter} */
+function onlyOne(letters, id) {
+  const [letter, ...others] = letters;
+  must(letter !== undefined && others.length === 0, `there are ${letters.length} dead letters, not one`);
+  must(letter.id === id, `the dead letter is job ${letter.id}, not ${id}`);
+  must(letter.reason === 'fatal', `its reason is ${letter.reason}`);
+  return letter;
+}
 
 /** @type {Check} */
 export const nothingLeft = {

@@ -16,7 +16,7 @@ export const oneTrace = {
   async run({ reports: { pdf } }, { traces, rail, signal }) {
     const complete = () =>
       PATH.every(({ name }) => traces.trace(pdf.traceId).some((span) => span.name === name));
-    await traces.changes.until(complete, { what: 'The last span of the report', withinMs: 10_000, signal });
+    await traces.changes.until(complete, { what: 'The last span of the report', withinMs: 30_000, signal });
     const spans = traces.trace(pdf.traceId);
     /** @type {string | undefined} */
     let parent;
