@@ -141,10 +141,10 @@ export class JobService {
       const features = brokerFeatures(this.#broker.info?.version);
       this.#workers = this.#makeWorkers(handlers, queues, features);
       await this.#broker.declare(serviceTopology(this.#settings.prefix, handlers, features));
+      this.#watchdog?.start(); // before the first job, which may be the one that it is for
       await Promise.all(this.#workers.map((worker) => worker.start()));
       const { health } = this.#options;
       if (health) await this.#health.start(health.port, health.host);
-      this.#watchdog?.start();
       this.#state = 'running';
       this.#log.info(
         { queues: [...queues.keys()], broker: this.#broker.info },
