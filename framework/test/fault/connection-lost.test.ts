@@ -1,5 +1,5 @@
 import { expect } from 'chai';
-import { fixed, type JobService, Snooze } from '../../src/index.js';
+import { fixed, type JobService } from '../../src/index.js';
 import { jobsTopology, laneQueue } from '../../src/model/topology.js';
 import { useStage } from '../flow/stage.js';
 import { gate, lone, working } from '../flow/working.js';
@@ -170,20 +170,6 @@ describe('when the connection to the broker is lost', () => {
       await stage.signals.first({ what: 'ended', id, outcome: 'retry' });
       proxy.allow();
       await stage.signals.first({ what: 'ended', id, attempt: 2, outcome: 'completed' });
-    });
-
-    it('loses no snoozed job that it holds', async () => {
-      const contract = lone('lost-snoozed');
-      let snoozes = 0;
-      const handler = working(contract, () => {
-        if (snoozes++ === 0) throw new Snooze({ in: '400ms' });
-      });
-      const service = await stage.start({ handlers: [handler], url });
-      const { id } = await stage.client.enqueue(contract, { note: '' });
-      await stage.signals.first({ what: 'ended', id, outcome: 'snooze' });
-      await stage.signals.when(() => service.load['lost-snoozed']!.held === 1, 'the snoozed job to be held');
-      proxy.cut();
-      await stage.signals.first({ what: 'ended', id, outcome: 'completed' });
     });
 
     it('stops in time although the broker is away', async () => {

@@ -1,7 +1,7 @@
 import { expect } from 'chai';
 import { dayMs } from '../../src/base/duration.js';
 import { header } from '../../src/model/envelope.js';
-import { delayExchange, jobsExchange, laneQueue } from '../../src/model/topology.js';
+import { delayExchange, jobsExchange, laneQueue, unroutable } from '../../src/model/topology.js';
 import { useStage } from './stage.js';
 import { lone, working } from './working.js';
 
@@ -93,6 +93,16 @@ describe('a delayed job', () => {
     const from = stage.signals.of({ what: 'came from' }).map(({ detail }) => detail);
     expect(from).to.have.length(1);
     expect(from[0]).to.include(delayExchange(stage.prefix, 0));
+  });
+
+  it('whose queue is gone when it comes out of the net is kept among the unroutable', async () => {
+    const contract = lone('delay-unroutable');
+    const lost = await stage.consume(unroutable(stage.prefix));
+    const { id } = await stage.client.enqueue(contract, { note: 'x' }, { delay: 600 });
+    await (await stage.channel()).deleteQueue(laneQueue(stage.prefix, contract.queue, 0));
+    const { properties, body } = await lost.one();
+    expect(properties).to.include({ messageId: id, type: 'delay-unroutable' });
+    expect(body.toString()).to.equal('{"note":"x"}');
   });
 
   it('is still delayed when its queue was deleted and declared again', async () => {

@@ -117,7 +117,7 @@ describe('order of urgency', () => {
             stage.signals.tell('ran', { attempt, priority });
             if (attempt === 1) throw new Error('once');
           },
-          { retry: { attempts: 2, delayMs: () => 420, summary: '' } },
+          { retry: { attempts: 2, delayMs: () => 600, summary: '' } },
         ),
       ],
     });

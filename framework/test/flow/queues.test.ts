@@ -127,7 +127,7 @@ describe('queues of a service', () => {
         }
         throw new Error('not yet');
       },
-      { retry: { attempts: 3, delayMs: () => 420, summary: '' } },
+      { retry: { attempts: 3, delayMs: () => 600, summary: '' } },
     );
     await stage.start({ handlers: [handler] });
     await stage.client.enqueue(contract, { note: '' });

@@ -29,7 +29,7 @@ describe('an attempt that fails', () => {
         times.push(Date.now());
         if (job.attempt < 3) throw new TypeError(`failure ${job.attempt}`);
       },
-      { retry: fixed({ attempts: 3, every: '420ms' }) },
+      { retry: fixed({ attempts: 3, every: '600ms' }) },
     );
     const service = stage.service({ handlers: [handler], name: 'retrier' });
     const headers: JobContext['headers'][] = [];
@@ -41,8 +41,8 @@ describe('an attempt that fails', () => {
     const { id } = await stage.client.enqueue(contract, { note: '' }, { headers: { tenant: 'acme' } });
     const ended = await stage.signals.next(3, { what: 'ended', id });
     expect(ended.map(({ outcome }) => outcome)).to.deep.equal(['retry', 'retry', 'completed']);
-    expect(times[1]! - times[0]!).to.be.at.least(420);
-    expect(times[2]! - times[1]!).to.be.at.least(420);
+    expect(times[1]! - times[0]!).to.be.at.least(600);
+    expect(times[2]! - times[1]!).to.be.at.least(600);
 
     const last = headers[2]!;
     expect(last[header.attempt]).to.equal(3);
@@ -87,7 +87,7 @@ describe('an attempt that fails', () => {
         seen.push({ priority, headers, id, rootId, enqueuedAt });
         if (attempt === 1) throw new Error('once');
       },
-      { retry: fixed({ attempts: 2, every: 430 }) },
+      { retry: fixed({ attempts: 2, every: 600 }) },
     );
     await stage.start({ handlers: [handler] });
     await stage.client.enqueue(contract, { note: '' }, { priority: 1, headers: { a: 1 }, expiresIn: '1h' });
