@@ -3,6 +3,10 @@ export interface PrivateBroker {
   url: string;
   /** Runs `rabbitmqctl`. */
   ctl(args: string[]): Promise<string>;
+  /** Ends it as a crash does. */
+  kill(): Promise<void>;
+  /** Starts it again on the same ports and data. */
+  start(): Promise<void>;
   stop(): Promise<void>;
 }
 

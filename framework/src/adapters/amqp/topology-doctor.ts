@@ -1,7 +1,7 @@
 import type { Channel, ChannelModel } from 'amqplib';
 import { toError, TopologyError } from '../../base/errors.js';
 import type { ExchangePlan, QueuePlan, Topology } from '../../model/topology.js';
-import { declareTopology, openChannel } from './topology.js';
+import { assertTopology, declareTopology, openChannel } from './topology.js';
 
 /** How one exchange or queue of a plan stands on the broker. */
 export interface Finding {
@@ -46,7 +46,7 @@ async function verifyQueue(model: ChannelModel, queue: QueuePlan): Promise<Findi
 /** To declare what exists changes nothing, and the broker tells what is different. */
 async function compared(model: ChannelModel, one: Topology): Promise<Pick<Finding, 'state' | 'detail'>> {
   try {
-    await declareTopology(model, one);
+    await assertTopology(model, one);
     return { state: 'same' };
   } catch (error) {
     if (!(error instanceof TopologyError)) throw error;
