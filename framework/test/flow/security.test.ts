@@ -1,6 +1,4 @@
-import { context, propagation, trace } from '@opentelemetry/api';
-import { InMemorySpanExporter, SimpleSpanProcessor } from '@opentelemetry/sdk-trace-base';
-import { NodeTracerProvider } from '@opentelemetry/sdk-trace-node';
+import type { Options } from 'amqplib';
 import { expect } from 'chai';
 import { Writable } from 'node:stream';
 import { inspect } from 'node:util';
@@ -12,42 +10,38 @@ import {
   defineJob,
   defineQueue,
   Discard,
+  type Duration,
   Fatal,
   fixed,
   JobClient,
+  type JobContext,
   noRetry,
   OptionError,
+  type Outcome,
+  type RetryPolicy,
   Snooze,
 } from '../../src/index.js';
 import { header } from '../../src/model/envelope.js';
-import { jobsExchange, laneQueue } from '../../src/model/topology.js';
+import { jobsExchange } from '../../src/model/topology.js';
 import { rejection } from '../contract/rejection.js';
 import { startChild } from './child.js';
-import { manyEntries, nestedLists, publishRaw } from './raw-message.js';
+import { useSpans } from './spans.js';
 import { useStage } from './stage.js';
 import { lone, working } from './working.js';
 
-describe('security', () => {
+describe('what logs, traces and dead letters see', () => {
   const stage = useStage();
-  const exporter = new InMemorySpanExporter();
-  const provider = new NodeTracerProvider({ spanProcessors: [new SimpleSpanProcessor(exporter)] });
+  const exporter = useSpans();
   let written: string;
   let log: Logger;
 
-  before('register an SDK', () => provider.register());
-  after('unregister it', async () => {
-    await provider.shutdown();
-    for (const api of [trace, context, propagation]) api.disable();
-  });
-
   beforeEach(() => {
     written = '';
-    exporter.reset();
     const keep = (chunk: Buffer, _: unknown, done: () => void) => ((written += chunk.toString()), done());
     log = pino({ level: 'trace' }, new Writable({ write: keep }));
   });
 
-  /** All that logs and traces have seen. */
+  /** What they have seen since the test began. */
   function seen(): { logs: string; spans: string } {
     const spans = exporter
       .getFinishedSpans()
@@ -162,9 +156,17 @@ describe('security', () => {
       contract: Contract,
       work: Parameters<typeof working>[1],
       run: () => Promise<unknown>,
-      { retry = noRetry, timeout = '5s', gracePeriod = '2s' }: { retry?: RetryPolicy; timeout?: Duration; gracePeriod?: Duration } = {},
+      {
+        retry = noRetry,
+        timeout = '5s',
+        gracePeriod = '2s',
+      }: { retry?: RetryPolicy; timeout?: Duration; gracePeriod?: Duration } = {},
     ): Promise<string> {
-      const service = await stage.start({ handlers: [working(contract, work, { retry, timeout })], gracePeriod, log });
+      const service = await stage.start({
+        handlers: [working(contract, work, { retry, timeout })],
+        gracePeriod,
+        log,
+      });
       await run();
       await service.stop();
       const { logs, spans } = seen();
@@ -172,15 +174,33 @@ describe('security', () => {
       return logs + spans;
     }
 
-    const ended = (outcome: string) => stage.signals.first((sign) => sign.what === 'ended' && sign.outcome === outcome);
+    const ended = (outcome: string) =>
+      stage.signals.first((sign) => sign.what === 'ended' && sign.outcome === outcome);
     const untilAborted = (_: unknown, { signal }: JobContext) =>
-      new Promise((_resolve, reject) => signal.addEventListener('abort', () => reject(signal.reason as Error)));
+      new Promise((_resolve, reject) =>
+        signal.addEventListener('abort', () => reject(signal.reason as Error)),
+      );
     let snoozes = 0;
 
-    const outcomes: [outcome: Outcome['kind'], how: string, work: Parameters<typeof working>[1], options?: Parameters<typeof after>[3]][] = [
+    const outcomes: [
+      outcome: Outcome['kind'],
+      how: string,
+      work: Parameters<typeof working>[1],
+      options?: Parameters<typeof after>[3],
+    ][] = [
       ['completed', 'with a result and progress', (given, job) => (job.progress(0.5, 'half'), given)],
-      ['retry', 'by the policy', (_, { attempt }) => attempt === 1 && Promise.reject(new Error('once')), { retry: fixed({ attempts: 2, every: 1 }) }],
-      ['retry', 'by a timeout', (_, job) => job.attempt === 1 && untilAborted(_, job), { retry: fixed({ attempts: 2, every: 1 }), timeout: '50ms' }],
+      [
+        'retry',
+        'by the policy',
+        (_, { attempt }) => attempt === 1 && Promise.reject(new Error('once')),
+        { retry: fixed({ attempts: 2, every: 1 }) },
+      ],
+      [
+        'retry',
+        'by a timeout',
+        (_, job) => job.attempt === 1 && untilAborted(_, job),
+        { retry: fixed({ attempts: 2, every: 1 }), timeout: '50ms' },
+      ],
       ['dead', 'by Fatal', () => Promise.reject(new Fatal('never'))],
       ['dead', 'by the last attempt', () => Promise.reject(new Error('always'))],
       ['discard', 'by Discard', () => Promise.reject(new Discard('gone'))],
@@ -189,37 +209,59 @@ describe('security', () => {
     for (const [i, [outcome, how, work, options]] of outcomes.entries()) {
       it(`are in no log line and no span of an attempt that ends as ${outcome} ${how}`, async () => {
         const contract = lone(`payload-${i}`);
-        const text = await after(contract, work, async () => {
-          await stage.client.enqueue(contract, payload);
-          await ended(outcome);
-          if (outcome === 'retry' || outcome === 'snooze') await ended('completed');
-        }, options);
+        const text = await after(
+          contract,
+          work,
+          async () => {
+            await stage.client.enqueue(contract, payload);
+            await ended(outcome);
+            if (outcome === 'retry' || outcome === 'snooze') await ended('completed');
+          },
+          options,
+        );
         expect(text).to.not.include(marker);
       });
     }
 
     it('are in no log line and no span of an attempt that the end of the service interrupts', async () => {
       const contract = lone('payload-released');
-      const text = await after(contract, untilAborted, async () => {
-        await stage.client.enqueue(contract, payload);
-        await stage.signals.first({ what: 'began' });
-      }, { gracePeriod: '1ms' });
+      const text = await after(
+        contract,
+        untilAborted,
+        async () => {
+          await stage.client.enqueue(contract, payload);
+          await stage.signals.first({ what: 'began' });
+        },
+        { gracePeriod: '1ms' },
+      );
       expect(text).to.include('given back to its queue').and.to.not.include(marker);
     });
 
     it('are in no log line and no span of a job that expired', async () => {
       const contract = lone('payload-expired');
-      const text = await after(contract, () => undefined, async () => {
-        await publish(contract, JSON.stringify(payload), { headers: { [header.expiresAt]: 1 } });
-        await ended('expired');
-      });
+      const text = await after(
+        contract,
+        () => undefined,
+        async () => {
+          await publish(contract, JSON.stringify(payload), { headers: { [header.expiresAt]: 1 } });
+          await ended('expired');
+        },
+      );
       expect(text).to.include('expired before it started').and.to.not.include(marker);
     });
 
     /** As a program does that knows nothing of Jobrail. */
-    async function publish(contract: Contract, body: string, properties: Options.Publish = {}): Promise<void> {
+    async function publish(
+      contract: Contract,
+      body: string,
+      properties: Options.Publish = {},
+    ): Promise<void> {
       const channel = await stage.channel();
-      channel.publish(jobsExchange(stage.prefix), contract.name, Buffer.from(body), { type: contract.name, messageId: 'm', ...properties });
+      channel.publish(jobsExchange(stage.prefix), contract.name, Buffer.from(body), {
+        type: contract.name,
+        messageId: 'm',
+        ...properties,
+      });
     }
 
     it('are there where a handler logs them itself', async () => {
@@ -276,14 +318,8 @@ describe('security', () => {
         contract,
         () => undefined,
         async () => {
-          const channel = await stage.channel();
           const bodies = [`{"note":${marker}}`, `{"note":"${marker}`, marker, `{"note":"${marker}"}x`];
-          for (const body of bodies) {
-            channel.publish(jobsExchange(stage.prefix), contract.name, Buffer.from(body), {
-              type: contract.name,
-              messageId: 'm',
-            });
-          }
+          for (const body of bodies) await publish(contract, body);
           const headers = JSON.stringify((await dead.next(4)).map(({ properties }) => properties.headers));
           expect(headers).to.not.include(marker).and.to.not.include(marker.slice(0, 5));
           expect(headers).to.include(`is no JSON at position ${bodies[3]!.length - 1}`);
@@ -299,16 +335,8 @@ describe('security', () => {
         contract,
         () => undefined,
         async () => {
-          const channel = await stage.channel();
-          const send = (properties: object) =>
-            channel.publish(
-              jobsExchange(stage.prefix),
-              contract.name,
-              Buffer.from(JSON.stringify(payload)),
-              properties,
-            );
-          send({ type: 'another' });
-          send({ type: contract.name, contentEncoding: 'gzip' });
+          await publish(contract, JSON.stringify(payload), { type: 'another' });
+          await publish(contract, JSON.stringify(payload), { contentEncoding: 'gzip' });
           await dead.next(2);
         },
       );
@@ -331,105 +359,5 @@ describe('security', () => {
       );
       expect(text).to.include('no child').and.to.not.include(marker);
     });
-  });
-
-  describe('a hostile message', () => {
-    /** Sends it and then a good job, which must run without the consumers having been lost. */
-    async function survives(contract: Contract, send: () => Promise<unknown>): Promise<void> {
-      await send();
-      const { id } = await stage.client.enqueue(contract, { note: 'good' });
-      await stage.signals.first({ what: 'ended', id, outcome: 'completed' });
-      expect(written).to.not.include('consumers lost');
-    }
-
-    for (const type of ['quorum', 'classic'] as const) {
-      it(`with headers nested 20,000 deep becomes a dead letter and costs no connection (${type})`, async () => {
-        const contract = lone(`hostile-deep-${type}`, { type });
-        const dead = await stage.deadLetters(contract);
-        await stage.start({ handlers: [working(contract, () => undefined)], log });
-        await survives(contract, async () => {
-          const message = {
-            messageId: 'deep',
-            type: contract.name,
-            headers: nestedLists(20_000),
-            body: Buffer.from('{"note":"x"}'),
-          };
-          publishRaw(
-            await stage.channel(),
-            { exchange: jobsExchange(stage.prefix), routingKey: contract.name },
-            message,
-          );
-          const letter = await dead.one();
-          expect(letter.body.toString()).to.equal('{"note":"x"}');
-          expect(letter.properties).to.include({
-            messageId: 'deep',
-            type: contract.name,
-            contentType: 'application/json',
-            deliveryMode: 2,
-          });
-          expect(letter.properties.headers).to.include({ [header.deadReason]: 'unreadable' });
-          expect(letter.properties.headers[header.errorMessage]).to.match(
-            /headers of the message cannot be decoded/,
-          );
-        });
-      });
-    }
-
-    it('with 10,000 headers runs, and is a dead letter of the broker where it fails', async () => {
-      const contract = lone('hostile-many');
-      const dead = await stage.deadLetters(contract);
-      const work = (given: { note: string }, job: { headers: object }) => {
-        if (given.note === 'good') return;
-        stage.signals.tell('headers', Object.keys(job.headers).length);
-        throw new Error('no');
-      };
-      await stage.start({ handlers: [working(contract, work, { retry: noRetry })], log });
-      await survives(contract, async () => {
-        const message = {
-          messageId: 'many',
-          type: contract.name,
-          headers: manyEntries(10_000),
-          body: Buffer.from('{"note":"x"}'),
-        };
-        publishRaw(
-          await stage.channel(),
-          { exchange: jobsExchange(stage.prefix), routingKey: contract.name },
-          message,
-        );
-        await stage.signals.first({ what: 'headers', detail: 10_000 });
-        expect((await dead.one()).properties.messageId).to.equal('many');
-      });
-    });
-
-    for (const name of ['CC', 'BCC']) {
-      it(`cannot use a worker to send copies elsewhere by ${name}`, async () => {
-        const contract = lone(`hostile-${name}`);
-        const victim = lone(`hostile-${name}-victim`);
-        await stage.deadLetters(victim);
-        const dead = await stage.deadLetters(contract);
-        const throwing = working(contract, () => Promise.reject(new Error('again')), {
-          retry: fixed({ attempts: 3, every: 0 }),
-        });
-        await stage.start({ handlers: [throwing], log });
-        const channel = await stage.channel();
-        channel.publish(jobsExchange(stage.prefix), contract.name, Buffer.from('{"note":"x"}'), {
-          type: contract.name,
-          headers: { [name]: [victim.name] },
-        });
-        const { headers } = (await dead.one()).properties;
-        expect(headers).to.not.have.property(name);
-        // The one that its sender could send there by itself.
-        expect(await stage.ready(laneQueue(stage.prefix, victim.queue, 0))).to.equal(1);
-      });
-
-      it(`cannot be enqueued with the header ${name}, at which the broker would close the channel`, async () => {
-        const contract = lone('hostile-enqueue');
-        const error = await rejection(
-          stage.client.enqueue(contract, { note: '' }, { headers: { [name.toLowerCase()]: 'x' } }),
-        );
-        expect(error).to.have.property('code', 'JR_OPTION_INVALID');
-        expect(error.message).to.include('none that the broker acts upon (CC, BCC)');
-      });
-    }
   });
 });

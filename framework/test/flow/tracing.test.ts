@@ -1,6 +1,5 @@
-import { context, propagation, SpanKind, SpanStatusCode, trace, type Tracer } from '@opentelemetry/api';
-import { InMemorySpanExporter, type ReadableSpan, SimpleSpanProcessor } from '@opentelemetry/sdk-trace-base';
-import { NodeTracerProvider } from '@opentelemetry/sdk-trace-node';
+import { context, propagation, SpanKind, SpanStatusCode, trace } from '@opentelemetry/api';
+import type { ReadableSpan } from '@opentelemetry/sdk-trace-base';
 import { ATTR_ERROR_TYPE } from '@opentelemetry/semantic-conventions';
 import {
   ATTR_MESSAGING_DESTINATION_NAME,
@@ -20,26 +19,14 @@ import { Discard, Fatal, fixed, type JobContext, noRetry, Retry, Snooze } from '
 import { header } from '../../src/model/envelope.js';
 import { jobsExchange, laneQueue } from '../../src/model/topology.js';
 import { rejection } from '../contract/rejection.js';
+import { useSpans } from './spans.js';
 import { useStage } from './stage.js';
 import { lone, working } from './working.js';
 
 describe('tracing', () => {
   const stage = useStage();
-  const exporter = new InMemorySpanExporter();
-  const provider = new NodeTracerProvider({ spanProcessors: [new SimpleSpanProcessor(exporter)] });
-  let tracer: Tracer;
-
-  before('register an SDK', () => {
-    provider.register();
-    tracer = trace.getTracer('test');
-  });
-  after('unregister it', async () => {
-    await provider.shutdown();
-    trace.disable();
-    context.disable();
-    propagation.disable();
-  });
-  afterEach(() => exporter.reset());
+  const exporter = useSpans();
+  const tracer = trace.getTracer('test');
 
   /** Waits for so many finished spans of this name, in the order of their start. */
   async function spans(count: number, name: string): Promise<ReadableSpan[]> {
