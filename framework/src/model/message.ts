@@ -36,6 +36,6 @@ export interface IncomingMessage {
   readonly redelivered: boolean;
   readonly body: Buffer;
   readonly properties: MessageProperties;
-  /** Why the properties could not be read; they are empty then. */
+  /** Why the headers could not be read; they are empty then. */
   readonly unreadable?: Error | undefined;
 }

@@ -88,11 +88,6 @@ export class Settler {
     error: Error,
     history: MessageHeaders = {},
   ): Promise<boolean> {
-    if (job.delivery.unreadable) {
-      // A copy would lack the properties; the broker moves it as it is.
-      job.delivery.reject();
-      return Promise.resolve(true);
-    }
     const { body } = job.delivery;
     const headers = { ...history, ...deadHeaders(reason, error, this.options.clock.now()) };
     const copied = envelope

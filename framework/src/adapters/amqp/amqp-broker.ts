@@ -82,13 +82,13 @@ export class AmqpBroker implements Broker {
   }
 
   async declare(topology: Topology): Promise<void> {
-    await declareTopology(await this.#control(), topology);
+    await this.#request((model) => declareTopology(model, topology));
     this.#declared = mergeTopologies(this.#declared, topology);
   }
 
   async remove(topology: Topology): Promise<void> {
     this.#declared = withoutTopology(this.#declared, topology);
-    await removeTopology(await this.#control(), topology);
+    await this.#request((model) => removeTopology(model, topology));
   }
 
   publish(message: OutgoingMessage): Promise<void> {
@@ -115,16 +115,18 @@ export class AmqpBroker implements Broker {
     return undefined;
   }
 
-  async depth(queue: string): Promise<QueueDepth | undefined> {
-    const channel = await openChannel(await this.#control());
-    try {
-      const { messageCount, consumerCount } = await channel.checkQueue(queue);
-      await channel.close();
-      return { messages: messageCount, consumers: consumerCount };
-    } catch (error) {
-      if ((error as { code?: number }).code === 404) return undefined;
-      throw error;
-    }
+  depth(queue: string): Promise<QueueDepth | undefined> {
+    return this.#request(async (model) => {
+      const channel = await openChannel(model);
+      try {
+        const { messageCount, consumerCount } = await channel.checkQueue(queue);
+        await channel.close();
+        return { messages: messageCount, consumers: consumerCount };
+      } catch (error) {
+        if ((error as { code?: number }).code === 404) return undefined;
+        throw error;
+      }
+    });
   }
 
   async close(): Promise<void> {
@@ -133,8 +135,9 @@ export class AmqpBroker implements Broker {
     await Promise.all([this.#publishing.close(), this.#consuming.close()]);
   }
 
-  /** The connection for requests that are neither jobs nor deliveries. */
-  #control(): Promise<ChannelModel> {
-    return this.#publishing.open(this.#connectTimeoutMs);
+  /** For what is neither a job nor a delivery; not on the connection that a resource alarm may block, where there are two. */
+  #request<T>(ask: (model: ChannelModel) => Promise<T>): Promise<T> {
+    const connection = this.#subscriptions.size > 0 ? this.#consuming : this.#publishing;
+    return connection.request(this.#connectTimeoutMs, ask);
   }
 }

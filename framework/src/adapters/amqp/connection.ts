@@ -1,3 +1,4 @@
+import { setMaxListeners } from 'node:events';
 import { type ChannelModel, connect } from 'amqplib';
 import { pause, type Clock } from '../../base/clock.js';
 import { BrokerError, toError } from '../../base/errors.js';
@@ -6,7 +7,7 @@ import { closeConnection } from './close.js';
 import { unreachable } from './connect-failure.js';
 import { writeTicksAtOnce } from './cork.js';
 import type { TlsOptions } from './tls.js';
-import { surviveUnreadableProperties } from './unreadable-properties.js';
+import { surviveUnreadableHeaders } from './unreadable-headers.js';
 
 export interface ConnectionOptions {
   /** Brokers to try in turn. */
@@ -42,7 +43,9 @@ export class AmqpConnection {
   readonly #upListeners = new Set<(model: ChannelModel) => void>();
   readonly #downListeners = new Set<(error: Error) => void>();
 
-  constructor(private readonly options: ConnectionOptions) {}
+  constructor(private readonly options: ConnectionOptions) {
+    setMaxListeners(0, this.#closing.signal); // one for each that waits for the connection
+  }
 
   get model(): ChannelModel | undefined {
     return this.#model;
@@ -90,6 +93,33 @@ export class AmqpConnection {
       );
       this.#closing.signal.addEventListener('abort', onClose);
       const stopListening = this.onUp((model) => (done(), resolve(model)));
+    });
+  }
+
+  /**
+   * Asks the broker something; again on the next connection when this one is lost meanwhile.
+   * @throws BrokerError (`JR_BROKER_UNREACHABLE`) when no answer came within `withinMs`; otherwise what `ask` throws.
+   */
+  async request<T>(withinMs: number, ask: (model: ChannelModel) => Promise<T>): Promise<T> {
+    const { clock, urls } = this.options;
+    const until = clock.now() + withinMs;
+    const late = new AbortController();
+    const overdue = pause(clock, withinMs, late.signal).then(() => {
+      throw unreachable(urls, withinMs, this.#lastError);
+    });
+    const answer = async () => {
+      for (;;) {
+        const model = await this.open(Math.max(1, until - clock.now()));
+        try {
+          return await ask(model);
+        } catch (error) {
+          if (model === this.#model) throw error;
+        }
+      }
+    };
+    return Promise.race([answer(), overdue]).finally(() => {
+      overdue.catch(() => undefined);
+      late.abort();
     });
   }
 
@@ -145,7 +175,7 @@ export class AmqpConnection {
         resolve();
       });
       writeTicksAtOnce(model);
-      surviveUnreadableProperties(model);
+      surviveUnreadableHeaders(model);
       this.#info = infoOf(model);
       this.#model = model;
       for (const listener of [...this.#upListeners]) listener(model);

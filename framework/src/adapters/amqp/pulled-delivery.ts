@@ -2,7 +2,7 @@ import type { Channel, GetMessage } from 'amqplib';
 import type { MessageProperties } from '../../model/message.js';
 import type { Delivery } from '../../ports/broker.js';
 import { closeChannel } from './close.js';
-import { whyUnreadable } from './unreadable-properties.js';
+import { whyUnreadable } from './unreadable-headers.js';
 
 /** A message that was taken without a consumer. It has a channel of its own, which ends when it is settled. */
 export class PulledDelivery implements Delivery {

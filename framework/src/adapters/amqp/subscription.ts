@@ -7,7 +7,7 @@ import { AckLedger } from './ack-ledger.js';
 import { closeChannel } from './close.js';
 import type { AmqpConnection } from './connection.js';
 import { asMissing } from './topology.js';
-import { whyUnreadable } from './unreadable-properties.js';
+import { whyUnreadable } from './unreadable-headers.js';
 
 const firstBackoffMs = 50;
 const longestBackoffMs = 1_000;

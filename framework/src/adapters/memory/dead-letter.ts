@@ -69,7 +69,9 @@ export function goesInCircles({ properties }: OutgoingMessage, queue: string): b
   return visit >= 0 && records.slice(0, visit + 1).every(({ reason }) => reason !== 'rejected');
 }
 
+/** Its sender may have written anything there. */
 function deathsOf(headers: MessageHeaders): DeathRecord[] {
   const records = headers['x-death'];
-  return Array.isArray(records) ? (records as DeathRecord[]) : [];
+  if (!Array.isArray(records)) return [];
+  return records.filter((record): record is DeathRecord => record !== null && typeof record === 'object');
 }
