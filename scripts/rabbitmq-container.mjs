@@ -36,6 +36,7 @@ export async function startContainerRabbitmq({ config = [], note }) {
 /** @implements {Rabbitmq} */
 class Container {
   source = /** @type {const} */ ('docker');
+  name = 'rabbit@jobrail';
   url;
   managementUrl;
   prometheusUrl;

@@ -57,6 +57,7 @@ export async function startInstalledRabbitmq(server, options, member) {
 class InstalledNode {
   source = /** @type {const} */ ('installed');
   url = '';
+  name;
   /** @type {string | undefined} */ managementUrl;
   /** @type {string | undefined} */ prometheusUrl;
   /** @type {number | undefined} */ pid;
@@ -80,6 +81,7 @@ class InstalledNode {
     this.folder = folder;
     this.#management = management;
     this.#member = member;
+    this.name = member?.name ?? `${basename(folder).toLowerCase()}@localhost`;
   }
 
   /** Chooses ports and writes the configuration. @param {string[]} moreConfig */
@@ -100,11 +102,7 @@ class InstalledNode {
     await writeFile(path('rabbitmq.conf'), [...config, ...moreConfig, ''].join('\n'));
     await writeFile(path('enabled_plugins'), `[${plugins.join(',')}].\n`);
     await mkdir(path('log'));
-    const {
-      name = `${basename(this.folder).toLowerCase()}@localhost`,
-      cookie,
-      epmd = ownEpmd,
-    } = this.#member ?? {};
+    const { cookie, epmd = ownEpmd } = this.#member ?? {};
     if (cookie) await writeFile(path('.erlang.cookie'), cookie, { mode: 0o400 });
     this.#env = {
       ...withoutErlangSettings(process.env),
@@ -114,7 +112,7 @@ class InstalledNode {
       ERL_EPMD_PORT: String(epmd),
       // Makes the script become the server, where it would otherwise stay as its parent; `-noinput` takes the shell away again.
       RABBITMQ_ALLOW_INPUT: 'true',
-      RABBITMQ_NODENAME: name,
+      RABBITMQ_NODENAME: this.name,
       RABBITMQ_DIST_PORT: String(distribution),
       RABBITMQ_SERVER_ADDITIONAL_ERL_ARGS: '-kernel inet_dist_use_interface {127,0,0,1}',
       RABBITMQ_CONFIG_FILE: path('rabbitmq.conf'),

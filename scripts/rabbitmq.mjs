@@ -20,6 +20,7 @@ import { Unavailable } from './unavailable.mjs';
 /**
  * @typedef {object} Rabbitmq
  * @property {string} url AMQP URL; the same after a restart.
+ * @property {string} name Erlang name of the node.
  * @property {string} [managementUrl] With credentials; API under `/api`.
  * @property {string} [prometheusUrl] The `/metrics` page.
  * @property {'installed' | 'docker'} source

@@ -105,6 +105,13 @@ export function jobsTopology(
   return plan;
 }
 
+/** What belongs to a queue, whatever its contracts. */
+export function queueTopology(prefix: string, queue: Queue, features: BrokerFeatures): Topology {
+  const plan = baseTopology(prefix);
+  addQueue(plan, prefix, queue, features);
+  return plan;
+}
+
 function baseTopology(prefix: string): Topology {
   const lost = unroutable(prefix);
   return {

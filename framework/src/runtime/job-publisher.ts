@@ -22,6 +22,7 @@ import {
   jobRoutingKey,
   jobsTopology,
   laneToken,
+  queueTopology,
   suspectsQueue,
 } from '../model/topology.js';
 import type { Broker } from '../ports/broker.js';
@@ -117,15 +118,15 @@ export class JobPublisher {
   }
 
   /** Sends a copy of a job to the dead letters of a queue. */
-  async bury(queue: Queue, body: Buffer, properties: MessageProperties): Promise<void> {
-    const { broker, prefix } = this.#options;
-    await broker.publish({ exchange: deadExchange(prefix), routingKey: queue.name, body, properties });
+  bury(queue: Queue, body: Buffer, properties: MessageProperties): Promise<void> {
+    const exchange = deadExchange(this.#options.prefix);
+    return this.#putAside(queue, { exchange, routingKey: queue.name, body, properties });
   }
 
   /** Sends a copy of a job to the suspects of a queue. */
-  async suspect(queue: Queue, body: Buffer, properties: MessageProperties): Promise<void> {
-    const { broker, prefix } = this.#options;
-    await broker.publish({ exchange: '', routingKey: suspectsQueue(prefix, queue), body, properties });
+  suspect(queue: Queue, body: Buffer, properties: MessageProperties): Promise<void> {
+    const routingKey = suspectsQueue(this.#options.prefix, queue);
+    return this.#putAside(queue, { exchange: '', routingKey, body, properties });
   }
 
   /** Makes the queue of a contract exist, once for each contract. */
@@ -154,9 +155,20 @@ export class JobPublisher {
 
   #publish(to: Destination, message: OutgoingMessage): Promise<void> {
     return this.#route(to, message).catch((error: unknown) => {
-      if (!(error instanceof PublishError) || error.code !== 'JR_PUBLISH_RETURNED') throw error;
+      if (!isReturned(error)) throw error;
       return this.#publishAgain(to, message);
     });
+  }
+
+  async #putAside(queue: Queue, message: OutgoingMessage): Promise<void> {
+    const { broker, prefix } = this.#options;
+    try {
+      await broker.publish(message);
+    } catch (error) {
+      if (!isReturned(error)) throw error;
+      await broker.declare(queueTopology(prefix, queue, brokerFeatures(broker.info?.version)));
+      await broker.publish(message);
+    }
   }
 
   /** Somebody deleted what was declared: it is made again, once. */
@@ -231,6 +243,10 @@ export class JobPublisher {
       { mend: 'Put the data into a storage and send its key, or raise maxPayloadBytes.' },
     );
   }
+}
+
+function isReturned(error: unknown): boolean {
+  return error instanceof PublishError && error.code === 'JR_PUBLISH_RETURNED';
 }
 
 function nextHop(contract: Contract, { job, hops }: Parent): number {

@@ -1,7 +1,8 @@
 import { expect } from 'chai';
 import { z } from 'zod';
-import { defineJob, defineQueue } from '../../src/index.js';
-import { lanesOf } from '../../src/model/topology.js';
+import { defineJob, defineQueue, Fatal } from '../../src/index.js';
+import { deadExchange, deadQueue, lanesOf } from '../../src/model/topology.js';
+import { until } from '../contract/recorder.js';
 import { useStage } from './stage.js';
 import { gate, lone, working } from './working.js';
 
@@ -132,5 +133,26 @@ describe('queues of a service', () => {
     await stage.start({ handlers: [handler] });
     await stage.client.enqueue(contract, { note: '' });
     await stage.signals.first({ what: 'ended', attempt: 3, outcome: 'completed' });
+  });
+
+  it('get dead letters although somebody deleted the exchange for them', async () => {
+    const contract = lone('dead-deleted');
+    const handler = working(contract, async () => {
+      const channel = await stage.channel();
+      await channel.deleteExchange(deadExchange(stage.prefix));
+      await channel.deleteQueue(deadQueue(stage.prefix, contract.queue));
+      throw new Fatal('no');
+    });
+    await stage.start({ handlers: [handler] });
+    const { id } = await stage.client.enqueue(contract, { note: '' });
+    await stage.signals.first({ what: 'ended', outcome: 'dead' });
+    const letters = await until(
+      () => stage.ready(deadQueue(stage.prefix, contract.queue)),
+      (count) => count === 1,
+    );
+    expect(letters).to.equal(1);
+    const letter = await stage.rail.broker.get(deadQueue(stage.prefix, contract.queue));
+    letter!.ack();
+    expect(letter!.properties.messageId).to.equal(id);
   });
 });

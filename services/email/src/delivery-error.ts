@@ -19,7 +19,7 @@ const mends: Record<DeliveryErrorCode, string> = {
   SMTP_UNREACHABLE: 'Check SMTP_URL and the mail server; jobs are retried meanwhile.',
 };
 
-/** A mail that was not sent. Branch on `code` or `permanent`. */
+/** A mail that was not sent. Branch on `code` or `permanent`. Its message goes to logs and names no recipient. */
 export class DeliveryError extends Error {
   override readonly name = 'DeliveryError';
   /** True when the same mail will be refused again, so that its job should be given up. */
@@ -32,7 +32,10 @@ export class DeliveryError extends Error {
     readonly reply: string | undefined,
     cause: NodemailerError,
   ) {
-    super(`${deliveryErrorCodes[code].means} ${seen(reply, cause)} ${mends[code]}`, { cause });
+    super(
+      `${deliveryErrorCodes[code].means} ${seen(reply, cause)} ${mends[code]}`,
+      withoutAddresses(cause.message) === cause.message ? { cause } : undefined,
+    );
     this.permanent = deliveryErrorCodes[code].permanent;
     this.mend = mends[code];
   }
@@ -66,5 +69,12 @@ function codeOf({ code, permanent }: NodemailerError): DeliveryErrorCode {
 
 function seen(reply: string | undefined, cause: NodemailerError): string {
   const command = cause.command === undefined || cause.command === 'API' ? '' : ` (${cause.command})`;
-  return reply === undefined ? `${cause.message}${command}.` : `It said "${reply.trim()}"${command}.`;
+  return withoutAddresses(
+    reply === undefined ? `${cause.message}${command}.` : `It said "${reply.trim()}"${command}.`,
+  );
+}
+
+/** Mail servers repeat the address that they refuse. */
+function withoutAddresses(text: string): string {
+  return text.replace(/[^\s<>"'(]{1,254}@[^\s<>"'):;,]{1,254}/g, '…');
 }

@@ -1,3 +1,4 @@
+import { inspect } from 'node:util';
 import { expect } from 'chai';
 import { deliveryErrorOf, type DeliveryErrorCode } from '../../src/delivery-error.js';
 
@@ -51,5 +52,21 @@ describe('deliveryErrorOf', () => {
     const judged = deliveryErrorOf(cause);
     expect(judged.message).to.include('connect ECONNREFUSED 127.0.0.1:25 (CONN). Check SMTP_URL');
     expect(judged.cause).to.equal(cause);
+  });
+
+  it('names no recipient in what goes to logs, though the server does', () => {
+    const response =
+      '550 5.1.1 <ada@example.com>: Recipient address rejected, see mailto:postmaster@acme.example';
+    const cause = Object.assign(new Error(`Can't send mail - all recipients were rejected: ${response}`), {
+      ...reply('EENVELOPE', 550),
+      response,
+    });
+    const judged = deliveryErrorOf(cause);
+    expect(judged.message).to.include(
+      'It said "550 5.1.1 <…>: Recipient address rejected, see …" (RCPT TO).',
+    );
+    expect(inspect(judged, { depth: 5 }).replaceAll(response, '')).to.not.include('ada@example.com');
+    expect(judged.cause).to.equal(undefined);
+    expect(judged.reply, 'for code that asks').to.equal(response);
   });
 });

@@ -1,0 +1,50 @@
+import { connect } from 'amqplib';
+import type { Machinery, PrivateBroker } from './machinery.js';
+
+/** A minority stops by itself instead of going on alone; the documentation recommends it for three nodes. */
+const clusterConfig = ['cluster_partition_handling = pause_minority'];
+
+/** The brokers of a run: one that is alone, and a cluster, each started when it is first needed. */
+export class Brokers {
+  #started: { nodes: readonly PrivateBroker[]; stop: () => Promise<unknown> } | undefined;
+  #version = 'unknown';
+
+  constructor(private readonly machinery: Machinery) {}
+
+  /** Only one of the two runs at a time, to leave the machine to the scenario. */
+  async withNodes(count: 1 | 3): Promise<readonly PrivateBroker[]> {
+    if (this.#started?.nodes.length !== count) {
+      await this.stop();
+      this.#started =
+        count === 1
+          ? await this.#alone()
+          : await this.machinery.startRabbitmqCluster({ config: clusterConfig });
+      this.#version = await versionOf(this.#started.nodes[0]!.url);
+    }
+    return this.#started.nodes;
+  }
+
+  /** Product and version of the broker that was started last. */
+  version(): string {
+    return this.#version;
+  }
+
+  async stop(): Promise<void> {
+    await this.#started?.stop();
+    this.#started = undefined;
+  }
+
+  async #alone() {
+    const broker = await this.machinery.startRabbitmq({});
+    return { nodes: [broker], stop: () => broker.stop() };
+  }
+}
+
+async function versionOf(url: string): Promise<string> {
+  const model = await connect(url);
+  const { product, version } = (
+    model.connection as unknown as { serverProperties: { product: string; version: string } }
+  ).serverProperties;
+  await model.close();
+  return `${product} ${version}`;
+}

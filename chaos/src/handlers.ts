@@ -1,0 +1,39 @@
+import 'reflect-metadata';
+import { setTimeout as pause } from 'node:timers/promises';
+import { inject } from 'inversify';
+import { Fatal, fixed, type Handler, Job, type JobContext, type PayloadOf, Snooze } from 'jobrail';
+import { Poison, Work } from './contracts.js';
+import { Ledger } from './ledger.js';
+
+/** Does what the kind of the job says and keeps the ledger. */
+@Job(Work, { retry: fixed({ attempts: 3, every: '700ms' }), timeout: '60s' })
+export class WorkHandler implements Handler<typeof Work> {
+  constructor(@inject(Ledger) private readonly ledger: Ledger) {}
+
+  async handle({ kind, ms, notBefore }: PayloadOf<typeof Work>, { id, attempt }: JobContext): Promise<void> {
+    this.ledger.write('started', id, attempt);
+    await pause(ms);
+    if (notBefore !== undefined && notBefore > Date.now()) {
+      this.ledger.write('snoozed', id, attempt);
+      throw new Snooze({ in: notBefore - Date.now() });
+    }
+    if (kind === 'fatal' || (kind === 'retried' && attempt === 1)) {
+      this.ledger.write('failed', id, attempt);
+      throw kind === 'fatal' ? new Fatal('as it was asked to') : new Error('as it was asked to');
+    }
+    this.ledger.write('completed', id, attempt);
+  }
+}
+
+/** Does not come back: its process dies, or the watchdog sees to it. */
+@Job(Poison, { retry: fixed({ attempts: 10, every: '1s' }) })
+export class PoisonHandler implements Handler<typeof Poison> {
+  constructor(@inject(Ledger) private readonly ledger: Ledger) {}
+
+  handle({ kind }: PayloadOf<typeof Poison>, { id, attempt }: JobContext): void {
+    this.ledger.write('started', id, attempt);
+    if (kind === 'abort') process.abort();
+    const hoard: number[][] = [];
+    for (;;) if (kind === 'memory') hoard.push(new Array<number>(10_000).fill(Math.random()));
+  }
+}

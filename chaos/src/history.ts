@@ -1,0 +1,33 @@
+import type { LedgerEvent } from './ledger.js';
+
+/** A job found in the dead-letter queue at the end. */
+export interface DeadLetter {
+  id: string;
+  /** `x-jobrail-dead-reason`. */
+  reason: string;
+}
+
+/** A message found in a queue where none should be at the end: a lane, a delay queue, suspects, unroutable. */
+export interface LeftOver {
+  queue: string;
+  id: string;
+}
+
+/** A fault as it was done. */
+export interface Fault {
+  /** In words: `SIGKILL of worker-2`. */
+  what: string;
+  startedAt: number;
+  /** When the cause was gone: the broker answers again, the network forwards, the process is started again. */
+  endedAt: number;
+  /** Names of the workers that had to come back from it. */
+  affected: readonly string[];
+}
+
+/** Everything that is known of a scenario when it is over, from records that the code under test has no hand in. */
+export interface History {
+  events: readonly LedgerEvent[];
+  dead: readonly DeadLetter[];
+  left: readonly LeftOver[];
+  faults: readonly Fault[];
+}

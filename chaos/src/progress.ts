@@ -1,0 +1,54 @@
+import { closeSync, fstatSync, openSync, readdirSync, readSync } from 'node:fs';
+import { join } from 'node:path';
+import { kindOf, shouldDie } from './kind.js';
+import { parseLedger } from './ledger.js';
+
+/** Follows the ledgers of a folder while they are being written. For steering only: the verdict reads them anew. */
+export class Progress {
+  /** How far each ledger has been read, bytes. */
+  readonly #read = new Map<string, number>();
+  /** Confirmed and not completed. */
+  readonly #open = new Set<string>();
+  readonly #completed = new Set<string>();
+  /** Runs that came to an end, so far. */
+  #completions = 0;
+
+  constructor(private readonly folder: string) {}
+
+  /** Reads on and counts. */
+  completions(): number {
+    this.#follow();
+    return this.#completions;
+  }
+
+  /** Confirmed jobs that are not completed yet and that match: those that should be one day, and those that should die. */
+  open(matches: (id: string) => boolean = () => true): { toComplete: number; toDie: number } {
+    this.#follow();
+    const open = [...this.#open].filter(matches);
+    const toDie = open.filter((id) => shouldDie(kindOf(id))).length;
+    return { toComplete: open.length - toDie, toDie };
+  }
+
+  #follow(): void {
+    for (const file of readdirSync(this.folder)) {
+      if (file.endsWith('.ledger')) this.#readOn(file);
+    }
+  }
+
+  #readOn(file: string): void {
+    const from = this.#read.get(file) ?? 0;
+    const descriptor = openSync(join(this.folder, file), 'r');
+    const bytes = Buffer.alloc(fstatSync(descriptor).size - from);
+    readSync(descriptor, bytes, 0, bytes.length, from);
+    closeSync(descriptor);
+    const whole = bytes.subarray(0, bytes.lastIndexOf(0x0a) + 1);
+    this.#read.set(file, from + whole.length);
+    for (const { what, id } of parseLedger(file, whole.toString())) {
+      if (what === 'confirmed' && !this.#completed.has(id)) this.#open.add(id);
+      if (what !== 'completed') continue;
+      this.#completed.add(id); // may be before the producer has noted the confirm
+      this.#open.delete(id);
+      this.#completions++;
+    }
+  }
+}

@@ -1,0 +1,3 @@
+export async function soak(_options: object): Promise<boolean> {
+  return false;
+}
