@@ -156,10 +156,15 @@ export class Worker {
   /** Deals with a job that was delivered before, here or elsewhere; false when it is to run like any other. */
   #seenBefore(job: HeldJob): boolean {
     const { delivery, envelope } = job;
+    const { log } = this.#options;
     const key = attemptKey(envelope);
     const running = this.#runningJobs.get(key);
     if (running?.delivery.stale) {
       running.delivery = delivery;
+      log.info(
+        { job: envelope.id, attempt: envelope.attempt },
+        'job runs here already; it came again and is settled so',
+      );
       return true;
     }
     if (this.#settled.has(key)) {
