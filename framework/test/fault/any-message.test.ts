@@ -10,14 +10,14 @@ import {
   fixed,
   Retry,
   Snooze,
-} from '../../../src/index.js';
-import { copyProperties, copyUnread, deadHeaders, header, userHeaders } from '../../../src/model/envelope.js';
-import { deadQueue, jobsExchange, laneQueue } from '../../../src/model/topology.js';
-import type { Delivery } from '../../../src/ports/broker.js';
-import type { JobRunner } from '../../../src/runtime/held-job.js';
-import { Intake } from '../../../src/runtime/intake.js';
-import { createTestRail, type TestRail } from '../../../src/testing.js';
-import { working } from '../../flow/working.js';
+} from '../../src/index.js';
+import { copyProperties, copyUnread, deadHeaders, header, userHeaders } from '../../src/model/envelope.js';
+import { deadQueue, jobsExchange, laneQueue } from '../../src/model/topology.js';
+import type { Delivery } from '../../src/ports/broker.js';
+import type { JobRunner } from '../../src/runtime/held-job.js';
+import { Intake } from '../../src/runtime/intake.js';
+import { createTestRail, type TestRail } from '../../src/testing.js';
+import { working } from '../flow/working.js';
 import { anyBody, anyProperties } from './any-message.js';
 
 const queue = defineQueue('any', { priorities: 3 });

@@ -1,6 +1,6 @@
 import fc from 'fast-check';
-import { header } from '../../../src/model/envelope.js';
-import type { HeaderValue, MessageProperties } from '../../../src/model/message.js';
+import { header } from '../../src/model/envelope.js';
+import type { HeaderValue, MessageProperties } from '../../src/model/message.js';
 
 /*
  * Messages as anybody who can reach the broker may send them: from a job as it should be, over one with something odd
