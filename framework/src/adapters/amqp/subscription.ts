@@ -6,11 +6,15 @@ import type { ConsumeOptions, Delivery, Subscription } from '../../ports/broker.
 import { AckLedger } from './ack-ledger.js';
 import { closeChannel } from './close.js';
 import type { AmqpConnection } from './connection.js';
+import { droppedConsumer } from './dropped-consumer.js';
 import { asMissing } from './topology.js';
 import { whyUnreadable } from './unreadable-headers.js';
 
 const firstBackoffMs = 50;
 const longestBackoffMs = 1_000;
+
+/** Between looks whether the broker still has the consumers. */
+const lookEveryMs = 3_000;
 
 /** So many settlements a channel has under way to a quorum queue; it keeps others until the queue has taken some. */
 const settlementsUnderWay = 32;
@@ -24,7 +28,7 @@ const settledForSureMs = 1_000;
  * Each channel is a generation with a ledger of its own; a delivery keeps the ledger it came with, so its ack goes to
  * the very channel that brought it or nowhere. When the channel or one of its consumers is lost (connection, ack
  * timeout, queue deleted, failover), the generation is abandoned and a new channel registers all consumers again;
- * if a queue is missing, the topology is declared first.
+ * if a queue is missing, the topology is declared first. What the broker forgets to tell is looked for.
  */
 export class AmqpSubscription implements Subscription {
   #generation: Generation | undefined;
@@ -54,6 +58,7 @@ export class AmqpSubscription implements Subscription {
       throw asMissing(error);
     }
     this.#stopListening = this.connection.onUp(() => void this.#restore().catch(() => undefined));
+    void this.#keepLooking();
   }
 
   async pause(): Promise<void> {
@@ -105,6 +110,21 @@ export class AmqpSubscription implements Subscription {
     }
   }
 
+  /** Notices a consumer that the broker has dropped without a word, until the end. */
+  async #keepLooking(): Promise<void> {
+    const { signal } = this.#stopping;
+    const queues = this.options.queues.map(({ name }) => name);
+    for (;;) {
+      await pause(this.clock, lookEveryMs, signal);
+      if (signal.aborted) return;
+      const generation = this.#generation;
+      const { model } = this.connection;
+      if (!model || !generation?.registered) continue;
+      const dropped = await droppedConsumer(model, queues).catch(() => undefined);
+      if (dropped !== undefined && generation.registered) generation.dropped(dropped);
+    }
+  }
+
   #lost(error: Error): void {
     const wasReady = this.#generation !== undefined;
     this.#generation = undefined;
@@ -153,6 +173,11 @@ class Generation {
     channel.once('close', () => this.#abandon(reason));
   }
 
+  /** True while the broker should have a consumer for each queue. */
+  get registered(): boolean {
+    return !this.lost && !this.#closing && this.#consumerTags.length === this.options.queues.length;
+  }
+
   async consume(): Promise<void> {
     for (const { name, prefetch } of this.options.queues) {
       await this.channel.prefetch(prefetch);
@@ -193,7 +218,7 @@ class Generation {
 
   #delivered(queue: string, message: ConsumeMessage | null): void {
     if (message === null) {
-      this.#cancelledByBroker(queue);
+      this.dropped(queue);
       return;
     }
     if (this.#closing) return; // the broker gets it back with the channel
@@ -202,7 +227,7 @@ class Generation {
   }
 
   /** The broker ended one consumer: the queue is gone or moved, or an ack took too long. All start again, on a channel. */
-  #cancelledByBroker(queue: string): void {
+  dropped(queue: string): void {
     this.ledger.flush();
     this.#abandon(new Error(`the broker cancelled the consumer of queue "${queue}"`));
     void closeChannel(this.channel);
