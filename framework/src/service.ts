@@ -206,7 +206,7 @@ export class JobService {
       app: name,
       mostPayloadBytes,
     });
-    const settler = new Settler({ ...shared, publisher });
+    const settler = new Settler({ ...shared, publisher, countsRequeues: features.countsRequeues });
     return [...queues.values()].map((queue) => {
       const own = handlers.filter(({ contract }) => contract.queue.name === queue.name);
       const ackTimeoutMs = ackTimeoutOf(queue, own, { brokerAckTimeout, features, deafMs });

@@ -15,8 +15,9 @@ import type { JobLog } from '../model/job-context.js';
 import type { DeadReason, Outcome } from '../model/outcome.js';
 import type { Delivery } from '../ports/broker.js';
 import type { HeldJob } from './held-job.js';
+import { failedDeliveries } from './intake.js';
 import type { JobPublisher } from './job-publisher.js';
-import { suspectProperties } from './suspects.js';
+import { countedProperties, suspectAfter, suspectProperties } from './suspects.js';
 
 /** A delivery to settle. If its channel is lost while the job runs, the one that comes instead takes its place. */
 export interface Settleable {
@@ -37,6 +38,8 @@ export interface SettlerOptions {
   /** Name of the service, for the history of attempts. */
   service: string;
   log: JobLog;
+  /** The broker counts what is given back like a failed delivery. */
+  countsRequeues: boolean;
 }
 
 /**
@@ -61,7 +64,7 @@ export class Settler {
         job.delivery.ack();
         return true;
       case 'released':
-        job.delivery.requeue();
+        await this.putBack(job);
         return false;
       case 'retry': {
         const attempt = { [header.attempt]: job.envelope.attempt + 1 };
@@ -110,6 +113,25 @@ export class Settler {
     return this.#confirmThenAck(job, () =>
       this.options.publisher.suspect(queue, body, suspectProperties(job)),
     );
+  }
+
+  /**
+   * Puts a job back that was not finished, or not begun. Where the broker would count that like a crash, and the job be
+   * suspected for it, a copy that keeps the count takes its place, though at the end of its queue.
+   */
+  async putBack(job: HeldJob): Promise<void> {
+    const { publisher, countsRequeues } = this.options;
+    const { delivery, envelope, executor } = job;
+    const { queue } = executor.handler.contract;
+    const failed = failedDeliveries(delivery);
+    const most = suspectAfter[queue.type];
+    if (failed >= most) {
+      await this.#confirmThenAck(job, () => publisher.suspect(queue, delivery.body, countedProperties(job)));
+    } else if (failed + 1 === most && (countsRequeues || queue.type === 'classic')) {
+      await this.#confirmThenAck(job, () => this.#publish(job, envelope.dueAt, countedProperties(job)));
+    } else {
+      delivery.requeue();
+    }
   }
 
   #publishLater(job: HeldJob, inMs: number, changes: MessageHeaders): Promise<void> {

@@ -1,10 +1,13 @@
+import { type Clock, pause } from '../base/clock.js';
 import { toError } from '../base/errors.js';
 import { redactError } from '../base/redact.js';
 import { copyProperties, header } from '../model/envelope.js';
 import type { JobLog } from '../model/job-context.js';
+import type { MessageProperties } from '../model/message.js';
 import type { Broker, Delivery } from '../ports/broker.js';
 import type { HeldJob } from './held-job.js';
 import { failedDeliveries, type Intake, type Refusal } from './intake.js';
+import { attemptKey } from './settled-memory.js';
 import type { Solo } from './solo.js';
 
 export interface SuspectsOptions {
@@ -14,9 +17,13 @@ export interface SuspectsOptions {
   intake: Intake;
   solo: Solo;
   log: JobLog;
-  now: () => number;
+  clock: Clock;
+  /** Deals with a job that this process runs or has settled already; false when it knows nothing of it. */
+  known: (job: HeldJob) => boolean;
   /** Runs a job and settles it. */
   run: (job: HeldJob) => Promise<void>;
+  /** Puts a job among the suspects again, with what is known against it. */
+  putBack: (job: HeldJob) => Promise<unknown>;
   /** Puts a job among the dead letters. */
   bury: (delivery: Delivery, job: HeldJob | Refusal, error?: Error) => Promise<void>;
 }
@@ -28,6 +35,12 @@ export const suspectAfter = { quorum: 2, classic: 1 } as const;
 const mostCrashes = 3;
 const pollMs = 5_000;
 
+/** A suspect that came back is left lying for this long: a process that lost only its connection takes it up again. */
+const lyingMs = 3_000;
+
+/** How often a process looks for the suspect that it still runs and whose delivery it has lost. */
+const claimMs = 500;
+
 /**
  * Jobs that may be what kills their process.
  *
@@ -35,11 +48,16 @@ const pollMs = 5_000;
  * them is moved to the suspects of its queue. Suspects are taken one at a time, and only while nothing else runs in the
  * process: if that dies, it was this job, and the next worker to see it makes it a dead letter. The innocent simply
  * complete, only later and one after another.
+ *
+ * The broker counts a lost connection like a crash. A process that survived one while it tried a suspect claims that
+ * suspect back, and nobody condemns one that came back without having left it lying for a while.
  */
 export class Suspects {
   #stopped = false;
   #sweeping: Promise<void> | undefined;
   #poll: NodeJS.Timeout | undefined;
+  /** Suspects that came back from a trial, and when this process first saw that. */
+  readonly #lying = new Map<string, number>();
 
   constructor(private readonly options: SuspectsOptions) {}
 
@@ -67,37 +85,101 @@ export class Suspects {
     await this.#sweeping;
   }
 
+  /** Until the queue is empty, or all that is left there has been seen and left lying. */
   async #sweep(): Promise<void> {
-    const { broker, queue, solo } = this.options;
-    while (!this.#stopped && (await broker.depth(queue))?.messages) {
+    const { broker, queue, solo, clock } = this.options;
+    const left = new Set<string>();
+    let more = true;
+    while (more && !this.#stopped && (await broker.depth(queue))?.messages) {
       await solo.alone(async () => {
         const delivery = this.#stopped ? undefined : await broker.get(queue);
-        if (delivery) await this.#try(delivery);
+        more = delivery !== undefined && (await this.#take(delivery, left));
       });
     }
+    if (left.size > 0) clock.setTimer(lyingMs, () => this.look(), true);
+    else this.#lying.clear();
   }
 
-  async #try(delivery: Delivery): Promise<void> {
-    const { intake, now, run, bury, log } = this.options;
-    const job = intake.read(delivery, now());
-    const crashes = failedDeliveries(delivery);
-    if ('refused' in job) return bury(delivery, job);
-    const details = { job: job.envelope.id, contract: job.envelope.contract, crashes };
-    if (crashes >= mostCrashes) {
-      log.error(details, 'job is dead: its process did not survive it');
-      return bury(
-        delivery,
-        job,
-        new Error(`its process died ${crashes} times while it had the job, the last time alone`),
-      );
+  /** Tries a suspect or judges it; false when it was put back before, so the sweep has come round. */
+  async #take(delivery: Delivery, left: Set<string>): Promise<boolean> {
+    const { intake, clock, known, putBack, bury } = this.options;
+    const job = intake.read(delivery, clock.now());
+    if ('refused' in job) {
+      await bury(delivery, job);
+    } else if (!known(job)) {
+      if (failedDeliveries(delivery) < mostCrashes) {
+        await this.#try(job);
+      } else if (this.#hasLain(job)) {
+        await this.#condemn(job);
+      } else {
+        const key = attemptKey(job.envelope);
+        const cameRound = left.has(key);
+        left.add(key);
+        await putBack(job);
+        return !cameRound;
+      }
     }
-    log.warn(details, 'job is tried alone: it was in hand when processes died');
-    await run(job);
+    return true;
+  }
+
+  async #try(job: HeldJob): Promise<void> {
+    this.options.log.warn(subject(job), 'job is tried alone: it was in hand when processes died');
+    const over = new AbortController();
+    void this.#claim(job, over.signal);
+    await this.options.run(job);
+    over.abort();
+  }
+
+  /** Whether this process has seen long enough that nobody takes the suspect up again. */
+  #hasLain(job: HeldJob): boolean {
+    const now = this.options.clock.now();
+    const key = attemptKey(job.envelope);
+    const since = this.#lying.get(key) ?? now;
+    this.#lying.set(key, since);
+    return now - since >= lyingMs;
+  }
+
+  async #condemn(job: HeldJob): Promise<void> {
+    const { log, bury } = this.options;
+    const crashes = failedDeliveries(job.delivery);
+    this.#lying.delete(attemptKey(job.envelope));
+    log.error(subject(job), 'job is dead: its process did not survive it');
+    await bury(
+      job.delivery,
+      job,
+      new Error(`its process died ${crashes} times while it had the job, the last time alone`),
+    );
+  }
+
+  /** Takes a suspect up again whose delivery was lost while it runs here. */
+  async #claim(job: HeldJob, over: AbortSignal): Promise<void> {
+    const { broker, queue, intake, clock, putBack, known } = this.options;
+    for (;;) {
+      await pause(clock, claimMs, over);
+      if (over.aborted) return;
+      if (!job.delivery.stale) continue;
+      const delivery = await broker.get(queue).catch(() => undefined); // there may be no connection yet
+      if (!delivery) continue;
+      const found = intake.read(delivery, clock.now());
+      if ('refused' in found) delivery.requeue();
+      else if (!known(found)) await putBack(found);
+    }
   }
 }
 
-/** Properties of the copy that goes to the suspects. */
-export function suspectProperties({ delivery, envelope, priority }: HeldJob) {
-  const changes = { [header.deliveries]: failedDeliveries(delivery) };
-  return { ...copyProperties(delivery, envelope, changes), priority };
+function subject({ envelope, delivery }: HeldJob) {
+  return { job: envelope.id, contract: envelope.contract, crashes: failedDeliveries(delivery) };
+}
+
+/** Properties of the copy that goes to the suspects: nobody is condemned who has not been tried alone. */
+export function suspectProperties(job: HeldJob): MessageProperties {
+  return countedProperties(job, Math.min(failedDeliveries(job.delivery), mostCrashes - 1));
+}
+
+/** Properties of a copy that keeps the count of failed deliveries. */
+export function countedProperties(
+  { delivery, envelope, priority }: HeldJob,
+  count = failedDeliveries(delivery),
+): MessageProperties {
+  return { ...copyProperties(delivery, envelope, { [header.deliveries]: count }), priority };
 }

@@ -72,7 +72,7 @@ export class Worker {
   #whenIdle: (() => void) | undefined;
 
   constructor(options: WorkerOptions) {
-    const { queue, prefix, executors, lowShare, broker, solo, log, clock } = options;
+    const { queue, prefix, executors, lowShare, broker, solo, log, clock, settler } = options;
     this.#options = options;
     this.#intake = new Intake(queue, prefix, executors);
     this.#line = new UrgencyLine(queue.priorities, lowShare);
@@ -83,8 +83,10 @@ export class Worker {
       intake: this.#intake,
       solo,
       log,
-      now: () => clock.now(),
+      clock,
+      known: (job) => this.#known(job),
       run: (job) => this.#run(job),
+      putBack: (job) => settler.putBack(job),
       bury: (delivery, job, error) => this.#bury(delivery, job, error),
     });
     solo.onOpen(() => this.#fill());
@@ -117,7 +119,10 @@ export class Worker {
         log.warn({ queue: this.queue, err: redactError(error) }, 'consumers lost; they are being restored');
         this.#forget();
       },
-      onReady: () => log.info({ queue: this.queue, prefetch }, 'consumers registered'),
+      onReady: () => {
+        log.info({ queue: this.queue, prefetch }, 'consumers registered');
+        this.#suspects.look();
+      },
     });
     this.#suspects.start();
   }
@@ -127,34 +132,31 @@ export class Worker {
     this.#stopping = true;
     const suspectsStopped = this.#suspects.stop();
     await this.#subscription?.pause();
-    for (const { delivery } of this.#forget()) delivery.requeue();
+    for (const job of this.#forget()) this.#move(this.#options.settler.putBack(job));
     await this.#idleWithin(graceMs);
     if (!this.#idle) {
       for (const executor of executors) executor.abortAll(new Shutdown());
       await this.#idleWithin(Math.min(1_000, graceMs));
     }
-    if (this.#idle) await suspectsStopped;
+    if (this.#idle) await this.#settledWithin(suspectsStopped, Math.min(1_000, graceMs)); // a broker may be away
     for (const executor of executors) executor.stop();
     await this.#subscription?.close();
   }
 
   #receive(delivery: Delivery): void {
-    if (this.#stopping) {
-      delivery.requeue();
-      return;
-    }
-    const { clock } = this.#options;
+    const { clock, settler } = this.#options;
     const now = clock.now();
     const job = this.#intake.read(delivery, now);
     if ('refused' in job) this.#move(this.#bury(delivery, job));
-    else if (delivery.redelivered && this.#seenBefore(job)) return;
+    else if (delivery.redelivered && this.#known(job)) return;
+    else if (this.#stopping) this.#move(settler.putBack(job));
     else if (job.envelope.dueAt !== undefined && job.envelope.dueAt > now)
       this.#hold(job, job.envelope.dueAt - now);
     else this.#offer(job);
   }
 
-  /** Deals with a job that was delivered before, here or elsewhere; false when it is to run like any other. */
-  #seenBefore(job: HeldJob): boolean {
+  /** Deals with a delivery of a job that runs here or was settled here; false when it is neither. */
+  #known(job: HeldJob): boolean {
     const { delivery, envelope } = job;
     const { log } = this.#options;
     const key = attemptKey(envelope);
@@ -171,9 +173,7 @@ export class Worker {
       delivery.ack();
       return true;
     }
-    if (failedDeliveries(delivery) < suspectAfter[this.#options.queue.type]) return false;
-    this.#move(this.#options.settler.suspect(job).then(() => this.#suspects.look()));
-    return true;
+    return false;
   }
 
   #hold(job: HeldJob, earlyMs: number): void {
@@ -193,6 +193,12 @@ export class Worker {
   }
 
   #offer(job: HeldJob): void {
+    const { queue, settler } = this.#options;
+    const { delivery } = job;
+    if (delivery.redelivered && failedDeliveries(delivery) >= suspectAfter[queue.type]) {
+      this.#move(settler.suspect(job).then(() => this.#suspects.look()));
+      return;
+    }
     this.#line.add(job, job.priority);
     this.#fill();
     if (this.#line.size > 0) this.#waiting.add(job, this.#options.clock.now());
@@ -211,7 +217,7 @@ export class Worker {
   /** Behind long jobs one may wait until its ack is overdue, which would cost the channel: it is better off elsewhere. */
   #giveBack(job: HeldJob): void {
     job.givenBack = true;
-    job.delivery.requeue();
+    this.#move(this.#options.settler.putBack(job));
   }
 
   readonly #leave = (): void => {
@@ -266,6 +272,13 @@ export class Worker {
     this.#early.clear();
     this.#waiting.stop();
     return held.filter(({ givenBack }) => !givenBack);
+  }
+
+  /** Resolves when `promise` does, or after `ms`. */
+  async #settledWithin(promise: Promise<void>, ms: number): Promise<void> {
+    const enough = new AbortController();
+    void promise.then(() => enough.abort());
+    await pause(this.#options.clock, ms, enough.signal);
   }
 
   /** Resolves when nothing runs, or after `ms`. */

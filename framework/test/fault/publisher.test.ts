@@ -52,13 +52,16 @@ describe('a broker that does not take a message', () => {
     expect(taken.slice(0, 3)).to.have.members(['first', 'second', 'third']);
   });
 
-  it('by nacks up to the deadline rejects, saying that it was not accepted', async () => {
-    const { queue } = await fullQueue('kept-full');
+  it('by nacks up to the deadline rejects, and does not try any more', async () => {
+    const { queue, channel } = await fullQueue('kept-full');
     const broker = await brokerWith('150ms');
     await broker.publish(message(queue, 'first'));
     const error = (await rejection(broker.publish(message(queue, 'second')))) as PublishError;
     expect(error).to.be.instanceOf(PublishError);
-    expect(error).to.include({ code: 'JR_PUBLISH_TIMEOUT', maybeAccepted: false });
+    expect(error).to.have.property('code', 'JR_PUBLISH_TIMEOUT');
+    await channel.purgeQueue(queue);
+    await broker.publish(message(queue, 'third'));
+    expect(await stage.ready(queue)).to.equal(1);
   });
 
   it('for want of the exchange rejects what was sent there and nothing else', async () => {
@@ -104,6 +107,22 @@ describe('a broker that does not take a message', () => {
       got.push(next.properties.messageId as string);
     }
     expect(got).to.deep.equal(ids);
+  });
+
+  it('because it is away: what would make the backlog boundless is refused at once', async () => {
+    const proxy = await TcpProxy.before(stage.rail.url);
+    stage.atEnd(() => proxy.close());
+    const broker = await brokerWith('400ms', proxy.through(stage.rail.url));
+    proxy.refuse();
+    proxy.cut();
+    await stage.signals.when(() => !broker.connected, 'the broker to be away');
+    const one = message('anywhere', 'one');
+    const errors = await Promise.all(Array.from({ length: 50_002 }, () => rejection(broker.publish(one))));
+    const refused = errors.filter(({ message }) =>
+      /50000 messages wait for the broker already/.test(message),
+    );
+    expect(refused).to.have.length(2);
+    expect(errors.filter((error) => (error as PublishError).maybeAccepted)).to.have.length(0);
   });
 
   it('because the connection breaks again and again still gets each message', async () => {

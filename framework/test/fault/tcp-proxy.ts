@@ -8,6 +8,8 @@ import { type AddressInfo, connect, createServer, type Server, type Socket } fro
 export class TcpProxy {
   readonly #server: Server;
   readonly #sockets = new Set<Socket>();
+  /** In the order in which they were made. */
+  readonly #clients: Socket[] = [];
   #refusing = false;
   #mute = false;
   /** Bytes that the broker sent and that were kept from the client. */
@@ -42,6 +44,11 @@ export class TcpProxy {
     for (const socket of this.#sockets) socket.resetAndDestroy();
   }
 
+  /** Breaks only the connection that was made as number `index`. */
+  cutOne(index: number): void {
+    this.#clients[index]!.resetAndDestroy();
+  }
+
   /** Breaks new connections as soon as they are made, until `allow`. */
   refuse(): void {
     this.#refusing = true;
@@ -68,6 +75,7 @@ export class TcpProxy {
       client.destroy();
       return;
     }
+    this.#clients.push(client);
     const broker = connect(this.target);
     for (const [from, to] of [
       [client, broker],

@@ -31,7 +31,10 @@ describe('a service that stops', () => {
   it('lets running jobs finish within the grace period, and takes nothing new', async () => {
     const contract = lone('stop-drain');
     const { opened, open } = gate();
-    const handler = working(contract, () => opened);
+    const handler = working(contract, (_, { signal }) => {
+      signal.addEventListener('abort', () => stage.signals.tell('aborted'));
+      return opened;
+    });
     const service = await stage.start({ handlers: [handler] });
     const { id } = await stage.client.enqueue(contract, { note: 'running' });
     await stage.signals.first({ what: 'began' });
@@ -43,6 +46,7 @@ describe('a service that stops', () => {
     expect(service.state).to.equal('stopped');
     expect(stage.signals.of({ what: 'ended' })).to.have.length(1);
     expect(stage.signals.of({ what: 'ended', id, outcome: 'completed' })).to.have.length(1);
+    expect(stage.signals.of({ what: 'aborted' })).to.have.length(0);
     expect(await stage.ready(laneQueue(stage.prefix, contract.queue, 0))).to.equal(1);
     expect(await runRest(contract, 1)).to.deep.equal([{ note: 'too late', attempt: 1, failed: undefined }]);
   });

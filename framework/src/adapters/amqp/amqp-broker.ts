@@ -48,6 +48,7 @@ export class AmqpBroker implements Broker {
   readonly #consuming: AmqpConnection;
   readonly #publisher: AmqpPublisher;
   readonly #subscriptions = new Set<AmqpSubscription>();
+  readonly #settlements = new Set<Promise<void>>();
   readonly #clock: Clock;
   readonly #connectTimeoutMs: number;
   #declared: Topology = { exchanges: [], queues: [], bindings: [] };
@@ -110,7 +111,7 @@ export class AmqpBroker implements Broker {
     const message = await channel.get(queue).catch((error: unknown) => {
       throw asMissing(error);
     });
-    if (message !== false) return new PulledDelivery(queue, message, channel);
+    if (message !== false) return new PulledDelivery(queue, message, channel, this.#settling);
     await channel.close();
     return undefined;
   }
@@ -131,9 +132,14 @@ export class AmqpBroker implements Broker {
 
   async close(): Promise<void> {
     await Promise.all([...this.#subscriptions].map((subscription) => subscription.close()));
-    await this.#publisher.close();
+    await Promise.all([this.#publisher.close(), ...this.#settlements]);
     await Promise.all([this.#publishing.close(), this.#consuming.close()]);
   }
+
+  readonly #settling = (settlement: Promise<void>): void => {
+    this.#settlements.add(settlement);
+    void settlement.finally(() => this.#settlements.delete(settlement));
+  };
 
   /** For what is neither a job nor a delivery; not on the connection that a resource alarm may block, where there are two. */
   #request<T>(ask: (model: ChannelModel) => Promise<T>): Promise<T> {

@@ -18,6 +18,8 @@ export class PulledDelivery implements Delivery {
     readonly queue: string,
     private readonly message: GetMessage,
     private readonly channel: Channel,
+    /** Told of the settlement that is under way: a connection that is closed before it has ended loses it. */
+    private readonly onSettling: (settling: Promise<void>) => void,
   ) {
     const { fields, properties, content } = message;
     this.exchange = fields.exchange;
@@ -52,6 +54,6 @@ export class PulledDelivery implements Delivery {
     if (this.#settled || this.#lost) return;
     this.#settled = true;
     frame();
-    void closeChannel(this.channel);
+    this.onSettling(closeChannel(this.channel));
   }
 }
