@@ -32,7 +32,7 @@ export async function findTestFiles(root) {
  * @param {TestFile[]} files
  * @param {string[]} filters None: all files.
  * @returns {TestFile[]}
- * @throws {Error} when a filter matches nothing.
+ * @throws {RangeError} when a filter matches nothing.
  */
 export function selectTestFiles(files, filters) {
   if (filters.length === 0) return files;
@@ -42,7 +42,9 @@ export function selectTestFiles(files, filters) {
     const found = ofWorkspace.length ? ofWorkspace : files.filter(({ source }) => source.includes(wanted));
     if (found.length) return found;
     const workspaces = [...new Set(files.map(({ workspace }) => workspace))].join(', ');
-    throw new Error(`"${filter}" matches no test file; expected part of a path or one of: ${workspaces}.`);
+    throw new RangeError(
+      `"${filter}" matches no test file; expected part of a path or one of: ${workspaces}.`,
+    );
   });
   const selected = new Set(matches.flat());
   return files.filter((file) => selected.has(file));

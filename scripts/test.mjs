@@ -137,6 +137,6 @@ function exitCode() {
  * @returns {string}
  */
 function describe(error) {
-  if (error instanceof StepFailed || !(error instanceof Error)) return String(error);
-  return error.stack ?? error.message;
+  if (error instanceof StepFailed || error instanceof RangeError) return error.message;
+  return error instanceof Error ? (error.stack ?? error.message) : String(error);
 }

@@ -143,6 +143,12 @@ describeWithFfmpeg('video', () => {
       ],
       ['concat script', 'concat', (path) => `ffconcat version 1.0\nfile '${path}'\n`],
       [
+        'session description of a stream on the network',
+        'sdp',
+        () =>
+          'v=0\no=- 0 0 IN IP4 127.0.0.1\ns=x\nc=IN IP4 127.0.0.1\nt=0 0\nm=video 5004 RTP/AVP 33\na=rtpmap:33 MP2T/90000\n',
+      ],
+      [
         'DASH manifest',
         'dash',
         (path) =>
