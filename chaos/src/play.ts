@@ -1,4 +1,5 @@
-import { mkdirSync } from 'node:fs';
+import { mkdirSync, writeFileSync } from 'node:fs';
+import { join } from 'node:path';
 import { check, type Verdict } from './checker.js';
 import type { History } from './history.js';
 import { readLedgers } from './ledger.js';
@@ -44,20 +45,7 @@ export async function play(options: StageOptions & { scenario: Scenario }): Prom
     left: await survey.leftOvers(),
     faults: stage.faults,
   };
-  if (process.env.CHAOS_DEBUG) {
-    for (const cols of [['name', 'messages', 'messages_ready', 'messages_unacknowledged']])
-      complaints.push(await nodes[0]!.ctl(['-q', 'list_queues', ...cols]).catch(String));
-    complaints.push(
-      await nodes[0]!
-        .ctl([
-          'eval',
-          `[{element(4,amqqueue:get_name(Q)), ra:local_query(amqqueue:get_pid(Q), fun rabbit_fifo:overview/1)} || Q <- rabbit_amqqueue:list(), amqqueue:get_type(Q) =:= rabbit_quorum_queue].`,
-        ])
-        .catch(String),
-    );
-    (await import('node:fs')).writeFileSync(`${folder}/faults.json`, JSON.stringify(stage.faults));
-    (await import('node:fs')).writeFileSync(`${folder}/complaints.txt`, complaints.join('\n'));
-  }
+  writeFileSync(join(folder, 'faults.json'), JSON.stringify(stage.faults, undefined, 2));
   await survey.clear();
   await survey.close();
   const verdict = check(history);

@@ -1,5 +1,6 @@
 /** A process that enqueues the jobs of the workload. Started by the crew with its settings as JSON. */
 import { readFileSync } from 'node:fs';
+import { setTimeout as pause } from 'node:timers/promises';
 import { JobClient, PublishError } from 'jobrail';
 import { Work } from './contracts.js';
 import { drawKind, jobId, type WorkKind } from './kind.js';
@@ -56,6 +57,7 @@ for await (const count of pace.turns(() => mostOpen - open.all)) {
   for (let i = 0; i < count; i++) void enqueue(index++);
 }
 await client.close();
+while (open.all > 0) await pause(10); // the answers to the last ones are still to be noted
 ledger.close();
 if (!stopping) tellCrew('finished');
 closeChannelToCrew();
