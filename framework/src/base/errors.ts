@@ -21,6 +21,11 @@ export const errorCodes = {
   JR_PUBLISH_TIMEOUT: 'The broker did not confirm a message within the deadline.',
   JR_ATTEMPT_TIMEOUT: 'An attempt took longer than the timeout of its handler.',
   JR_SHUTDOWN: 'The service is stopping and the grace period is over.',
+  JR_STORE_UNREACHABLE: 'The store cannot be had at the moment: not running, not answering, or locked.',
+  JR_STORE_FAILED: 'The store refused a statement.',
+  JR_STORE_CLOSED: 'The store was closed by this process.',
+  JR_STORE_NEWER: 'The store was migrated by a newer version of Jobrail than this one.',
+  JR_TRANSACTION_CLOSED: 'A transaction was used after its end.',
 } as const;
 
 export type ErrorCode = keyof typeof errorCodes;
@@ -82,6 +87,9 @@ export class TopologyError extends JobrailError {}
 
 /** The broker cannot be reached or used (`JR_BROKER_*`). */
 export class BrokerError extends JobrailError {}
+
+/** The store cannot be reached, or does not do what it was asked (`JR_STORE_*`, `JR_TRANSACTION_CLOSED`). */
+export class StoreError extends JobrailError {}
 
 /** A message was not confirmed by the broker (`JR_PUBLISH_*`). */
 export class PublishError extends JobrailError {

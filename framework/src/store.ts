@@ -1,0 +1,45 @@
+import { ConfigError } from './base/errors.js';
+import { redact } from './base/redact.js';
+import type { Database } from './ports/database.js';
+
+export { migrate, type Migration } from './adapters/sql/migrate.js';
+export { StoreError } from './base/errors.js';
+export type { Dialect, GivenRows, SqlRow, SqlValue } from './model/sql.js';
+export type { Database, Queryable, SqlResult, Transaction } from './ports/database.js';
+
+/** The file that is used where no store is configured. */
+export const defaultStoreUrl = 'sqlite:jobrail.sqlite';
+
+/**
+ * The store that a URL names: `sqlite:<path>` is a file, `postgres://…` a PostgreSQL. Nothing is opened before its first
+ * use. The driver is loaded now, and only that of this store.
+ * @param url Default: JOBRAIL_STORE_URL, else `sqlite:jobrail.sqlite` in the working directory.
+ * @throws ConfigError for another kind of URL, or when the driver cannot be loaded on this platform.
+ */
+export async function openStore(
+  url = process.env['JOBRAIL_STORE_URL'] ?? defaultStoreUrl,
+): Promise<Database> {
+  const [scheme] = url.split(':', 1);
+  if (scheme === 'sqlite') {
+    const { SqliteDatabase } = await loaded('libsql', () => import('./adapters/sqlite/sqlite-database.js'));
+    return new SqliteDatabase({ file: url.slice('sqlite:'.length).replace(/^\/\/(?=\/)/, '') });
+  }
+  if (scheme === 'postgres' || scheme === 'postgresql') {
+    const { PostgresDatabase } = await loaded('pg', () => import('./adapters/postgres/postgres-database.js'));
+    return new PostgresDatabase({ url });
+  }
+  throw new ConfigError('JR_CONFIG_INVALID', `The store ${redact(url)} is of no kind that Jobrail knows.`, {
+    mend: 'Give "sqlite:<path of a file>" or "postgres://user:password@host/database".',
+  });
+}
+
+async function loaded<Module>(driver: string, load: () => Promise<Module>): Promise<Module> {
+  try {
+    return await load();
+  } catch (cause) {
+    throw new ConfigError('JR_CONFIG_INVALID', `"${driver}", the driver of the store, cannot be loaded.`, {
+      mend: `Run npm install ${driver}; libsql is prebuilt for Linux, macOS and Windows on the usual processors.`,
+      cause,
+    });
+  }
+}
