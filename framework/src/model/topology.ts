@@ -23,7 +23,10 @@ export interface QueuePlan {
 
 /** Arguments of `queue.declare`, by their names on the wire. */
 export interface QueueArguments {
-  'x-queue-type': 'quorum' | 'classic';
+  'x-queue-type': 'quorum' | 'classic' | 'stream';
+  /** Of a stream, such as `7D`. */
+  'x-max-age'?: string;
+  'x-max-length-bytes'?: number;
   'x-dead-letter-exchange'?: string;
   'x-dead-letter-routing-key'?: string;
   'x-dead-letter-strategy'?: 'at-least-once';

@@ -43,6 +43,33 @@ export interface Subscription {
   close(): Promise<void>;
 }
 
+/** A message of a stream. It stays in the stream, whoever reads it. */
+export interface StreamMessage {
+  /** Its place in the stream, from 0; a later message has a higher one. */
+  readonly offset: number;
+  readonly body: Buffer;
+  readonly properties: IncomingMessage['properties'];
+  /** It was dealt with: makes room for another. Says nothing about where a later reading begins. */
+  ack(): void;
+}
+
+export interface StreamReadOptions {
+  stream: string;
+  /** The first message that is still there, what comes from now on, or the first message with at least this offset. */
+  from: 'first' | 'next' | number;
+  /** Unacknowledged messages held, about: what was written together may come together. Default 100. */
+  prefetch?: number;
+  /** Called in order of the offsets, each offset once, also after a lost connection. */
+  onMessage(message: StreamMessage): void;
+}
+
+/** A reading of a stream. After any failure it goes on behind the last message that it has handed over, until it is closed. */
+export interface StreamReading {
+  /** True while the broker sends. */
+  readonly ready: boolean;
+  close(): Promise<void>;
+}
+
 export interface BrokerInfo {
   /** Such as `RabbitMQ`. */
   product: string;
@@ -50,7 +77,7 @@ export interface BrokerInfo {
 }
 
 export interface QueueDepth {
-  /** Messages ready for delivery. */
+  /** Messages ready for delivery; of a stream not known. */
   messages: number;
   consumers: number;
 }
@@ -91,12 +118,18 @@ export interface Broker {
   consume(options: ConsumeOptions): Promise<Subscription>;
 
   /**
+   * Reads a stream, from a place in it on; resolves when the broker begins to send.
+   * @throws TopologyError (`JR_TOPOLOGY_MISSING`) for a stream that does not exist.
+   */
+  readStream(options: StreamReadOptions): Promise<StreamReading>;
+
+  /**
    * Takes one message from a queue without a consumer, or undefined when it is empty.
    * @throws TopologyError (`JR_TOPOLOGY_MISSING`) for a queue that does not exist.
    */
   get(queue: string): Promise<Delivery | undefined>;
 
-  /** Undefined when there is no such queue. */
+  /** Of a queue or a stream; undefined when there is none. */
   depth(queue: string): Promise<QueueDepth | undefined>;
 
   /** Ends all subscriptions and connections. Safe to call again. */

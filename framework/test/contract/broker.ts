@@ -9,6 +9,7 @@ import { ordering } from './promises/ordering.js';
 import { publishing } from './promises/publishing.js';
 import { routing } from './promises/routing.js';
 import { settling } from './promises/settling.js';
+import { streaming } from './promises/streaming.js';
 import { type BrokerFactory, Scene } from './scene.js';
 
 /** Some promises of the port, as tests; `scene` gives the scene of the test that runs. */
@@ -40,6 +41,7 @@ export function describeBroker(name: string, make: BrokerFactory): void {
     describe('ordering', () => ordering(current));
     describe('dead-lettering', () => deadLettering(current));
     describe('delaying', () => delaying(current));
+    describe('streaming', () => streaming(current));
     describe('interruption', () => interruption(current));
   });
 }

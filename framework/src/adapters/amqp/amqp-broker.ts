@@ -9,11 +9,14 @@ import type {
   ConsumeOptions,
   Delivery,
   QueueDepth,
+  StreamReading,
+  StreamReadOptions,
   Subscription,
 } from '../../ports/broker.js';
 import { AmqpConnection } from './connection.js';
 import { AmqpPublisher } from './publisher.js';
 import { PulledDelivery } from './pulled-delivery.js';
+import { AmqpStreamReading } from './stream-reading.js';
 import { AmqpSubscription } from './subscription.js';
 import { checkTls, type TlsOptions } from './tls.js';
 import { asMissing, declareTopology, openChannel, removeTopology } from './topology.js';
@@ -48,6 +51,7 @@ export class AmqpBroker implements Broker {
   readonly #consuming: AmqpConnection;
   readonly #publisher: AmqpPublisher;
   readonly #subscriptions = new Set<AmqpSubscription>();
+  readonly #readings = new Set<AmqpStreamReading>();
   readonly #settlements = new Set<Promise<void>>();
   readonly #clock: Clock;
   readonly #connectTimeoutMs: number;
@@ -106,6 +110,16 @@ export class AmqpBroker implements Broker {
     return subscription;
   }
 
+  async readStream(options: StreamReadOptions): Promise<StreamReading> {
+    await this.#consuming.open(this.#connectTimeoutMs);
+    const reading = new AmqpStreamReading(this.#consuming, options, this.#clock, () =>
+      this.declare(this.#declared),
+    );
+    await reading.start();
+    this.#readings.add(reading);
+    return reading;
+  }
+
   async get(queue: string): Promise<Delivery | undefined> {
     const channel = await openChannel(await this.#consuming.open(this.#connectTimeoutMs));
     const message = await channel.get(queue).catch((error: unknown) => {
@@ -131,7 +145,7 @@ export class AmqpBroker implements Broker {
   }
 
   async close(): Promise<void> {
-    await Promise.all([...this.#subscriptions].map((subscription) => subscription.close()));
+    await Promise.all([...this.#subscriptions, ...this.#readings].map((reader) => reader.close()));
     await Promise.all([this.#publisher.close(), ...this.#settlements]);
     await Promise.all([this.#publishing.close(), this.#consuming.close()]);
   }

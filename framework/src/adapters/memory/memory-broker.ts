@@ -8,10 +8,13 @@ import type {
   ConsumeOptions,
   Delivery,
   QueueDepth,
+  StreamReading,
+  StreamReadOptions,
   Subscription,
 } from '../../ports/broker.js';
 import { MemoryChannel } from './memory-channel.js';
 import { MemoryNode, missing } from './memory-node.js';
+import { MemoryStreamReading } from './memory-stream-reading.js';
 import { MemorySubscription } from './memory-subscription.js';
 
 export interface MemoryBrokerOptions {
@@ -33,6 +36,7 @@ export class MemoryBroker implements Broker {
   /** The node behind this connection: its counts, and whether anything is under way. */
   readonly node: MemoryNode;
   readonly #subscriptions = new Set<MemorySubscription>();
+  readonly #readings = new Set<MemoryStreamReading>();
   readonly #pulls = new MemoryChannel();
   #declared: Topology = { exchanges: [], queues: [], bindings: [] };
   #handle: NodeJS.Timeout | undefined;
@@ -84,6 +88,14 @@ export class MemoryBroker implements Broker {
     return subscription;
   }
 
+  async readStream(options: StreamReadOptions): Promise<StreamReading> {
+    await this.#open();
+    const reading = new MemoryStreamReading(this.node, options, () => this.node.declare(this.#declared));
+    reading.start();
+    this.#readings.add(reading);
+    return reading;
+  }
+
   async get(queue: string): Promise<Delivery | undefined> {
     await this.#open();
     const source = this.node.queue(queue);
@@ -94,7 +106,7 @@ export class MemoryBroker implements Broker {
 
   async depth(queue: string): Promise<QueueDepth | undefined> {
     await this.#open();
-    const found = this.node.queue(queue);
+    const found = this.node.queue(queue) ?? this.node.stream(queue);
     return found && { messages: found.ready, consumers: found.consumers };
   }
 
@@ -103,8 +115,9 @@ export class MemoryBroker implements Broker {
     clearInterval(this.#handle);
     this.#handle = undefined;
     this.#pulls.close();
-    await Promise.all([...this.#subscriptions].map((subscription) => subscription.close()));
+    await Promise.all([...this.#subscriptions, ...this.#readings].map((reader) => reader.close()));
     this.#subscriptions.clear();
+    this.#readings.clear();
   }
 
   /** Every request takes a turn, as one over a network does. */

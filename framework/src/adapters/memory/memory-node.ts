@@ -7,9 +7,13 @@ import { deadLettered, type DeathReason, goesInCircles } from './dead-letter.js'
 import { refuseConflict } from './declaration.js';
 import { MemoryExchange } from './memory-exchange.js';
 import { MemoryQueue, type QueueHost } from './memory-queue.js';
+import { isStream, MemoryStream } from './memory-stream.js';
 
 /** What became of a message that was published. */
 export type PublishResult = 'queued' | 'no queue' | 'no exchange';
+
+/** Where a message ends up. */
+type MessageTaker = Pick<MemoryQueue, 'name' | 'put'>;
 
 export interface QueueCounts {
   /** Waiting for delivery. */
@@ -28,6 +32,7 @@ export class MemoryNode implements QueueHost {
   readonly activity = new Activity();
   readonly #exchanges = new Map<string, MemoryExchange>();
   readonly #queues = new Map<string, MemoryQueue>();
+  readonly #streams = new Map<string, MemoryStream>();
 
   constructor(readonly clock: Clock = systemClock) {}
 
@@ -54,6 +59,10 @@ export class MemoryNode implements QueueHost {
     return this.#queues.get(name);
   }
 
+  stream(name: string): MemoryStream | undefined {
+    return this.#streams.get(name);
+  }
+
   /** @throws TopologyError as the port says; what stands before the conflict in the plan has been declared. */
   declare({ exchanges, queues, bindings }: Topology): void {
     for (const exchange of exchanges) this.#declareExchange(exchange);
@@ -67,6 +76,8 @@ export class MemoryNode implements QueueHost {
       const queue = this.#queues.get(name);
       this.#queues.delete(name);
       queue?.delete();
+      this.#streams.get(name)?.delete();
+      this.#streams.delete(name);
       for (const exchange of this.#exchanges.values()) exchange.unbind({ queue: name });
     }
     for (const { name } of exchanges) {
@@ -104,9 +115,9 @@ export class MemoryNode implements QueueHost {
   }
 
   /** The queues that get a message, each once, through bindings between exchanges and alternate exchanges. */
-  #route({ exchange, routingKey }: OutgoingMessage): MemoryQueue[] {
+  #route({ exchange, routingKey }: OutgoingMessage): MessageTaker[] {
     if (exchange === '') return this.#named(routingKey);
-    const queues = new Set<MemoryQueue>();
+    const queues = new Set<MessageTaker>();
     const visits = new Set([exchange]); // grows while it is walked
     for (const visit of visits) {
       const source = this.#exchanges.get(visit);
@@ -121,8 +132,8 @@ export class MemoryNode implements QueueHost {
     return [...queues];
   }
 
-  #named(name: string): MemoryQueue[] {
-    const queue = this.#queues.get(name);
+  #named(name: string): MessageTaker[] {
+    const queue = this.#queues.get(name) ?? this.#streams.get(name);
     return queue ? [queue] : [];
   }
 
@@ -137,14 +148,15 @@ export class MemoryNode implements QueueHost {
   }
 
   #declareQueue(plan: QueuePlan): void {
-    const existing = this.#queues.get(plan.name)?.plan;
+    const existing = (this.#queues.get(plan.name) ?? this.#streams.get(plan.name))?.plan;
     if (existing) refuseConflict(`queue "${plan.name}"`, { ...plan.arguments }, { ...existing.arguments });
+    else if (isStream(plan)) this.#streams.set(plan.name, new MemoryStream(plan, this));
     else this.#queues.set(plan.name, new MemoryQueue(plan, this));
   }
 
   #bind(binding: BindingPlan): void {
     const { source, queue, exchange } = binding;
-    if (queue !== undefined && !this.#queues.has(queue)) throw missing(`queue "${queue}"`);
+    if (queue !== undefined && this.#named(queue).length === 0) throw missing(`queue "${queue}"`);
     if (exchange !== undefined && !this.#exchanges.has(exchange)) throw missing(`exchange "${exchange}"`);
     const from = this.#exchanges.get(source);
     if (!from) throw missing(`exchange "${source}"`);
