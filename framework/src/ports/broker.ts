@@ -39,6 +39,12 @@ export interface Subscription {
   pause(): Promise<void>;
   /** Deliveries again, after `pause`. */
   resume(): Promise<void>;
+  /**
+   * Gives each queue another prefetch: at once where as many are held as the old one allows, so that it matters. Resolves
+   * to whether all queues have it; where not, call again. Nothing is given back or comes out of order: until what is held
+   * is settled, as many as the old and the new prefetch together may be in hand. Channels to come have it from the start.
+   */
+  resize(prefetch: number): Promise<boolean>;
   /** Sends what was settled, gives back the rest, ends. */
   close(): Promise<void>;
 }

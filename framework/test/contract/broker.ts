@@ -7,6 +7,7 @@ import { declaring } from './promises/declaring.js';
 import { interruption } from './promises/interruption.js';
 import { ordering } from './promises/ordering.js';
 import { publishing } from './promises/publishing.js';
+import { resizing } from './promises/resizing.js';
 import { routing } from './promises/routing.js';
 import { settling } from './promises/settling.js';
 import { streaming } from './promises/streaming.js';
@@ -37,6 +38,7 @@ export function describeBroker(name: string, make: BrokerFactory): void {
     describe('routing', () => routing(current));
     describe('publishing', () => publishing(current));
     describe('consuming', () => consuming(current));
+    describe('resizing', () => resizing(current));
     describe('settling', () => settling(current));
     describe('ordering', () => ordering(current));
     describe('dead-lettering', () => deadLettering(current));

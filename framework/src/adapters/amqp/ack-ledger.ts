@@ -18,12 +18,13 @@ const aheadWaitMs = 5;
  * by one. When the channel is gone the ledger is closed and sends nothing: the tags mean nothing on another channel.
  */
 export class AckLedger {
-  /** Tag to settled, in order of delivery. */
-  readonly #outstanding = new Map<number, boolean>();
+  /** Tag to the lane it came from, in order of delivery; to the complement of the lane once it is settled. */
+  readonly #outstanding = new Map<number, number>();
   #ahead = 0;
   #flush: NodeJS.Immediate | undefined;
   #straggle: Timer | undefined;
   #closed = false;
+  #held = false;
 
   constructor(
     private readonly sender: AckSender,
@@ -39,33 +40,51 @@ export class AckLedger {
     return this.#outstanding.size;
   }
 
-  delivered(tag: number): void {
-    this.#outstanding.set(tag, false);
+  /** Deliveries from a lane that the broker does not know to be settled. */
+  unacked(lane: number): number {
+    let count = 0;
+    for (const from of this.#outstanding.values()) if (from === lane || from === ~lane) count++;
+    return count;
+  }
+
+  delivered(tag: number, lane = 0): void {
+    this.#outstanding.set(tag, lane);
   }
 
   ack(tag: number): void {
-    if (this.#closed || this.#outstanding.get(tag) !== false) return;
-    this.#outstanding.set(tag, true);
+    const lane = this.#outstanding.get(tag);
+    if (this.#closed || lane === undefined || lane < 0) return;
+    this.#outstanding.set(tag, ~lane);
     this.#ahead++;
     this.#flush ??= setImmediate(this.flush);
   }
 
   nack(tag: number, requeue: boolean): void {
-    if (this.#closed || this.#outstanding.get(tag) !== false) return;
+    if (this.#closed || !(this.#outstanding.get(tag)! >= 0)) return;
     this.#outstanding.delete(tag);
     this.sender.nack(tag, requeue);
     this.#flush ??= setImmediate(this.flush);
+  }
+
+  /** Keeps acks until `release`. What is given back goes at once. */
+  hold(): void {
+    this.#held = true;
+  }
+
+  release(): void {
+    this.#held = false;
+    this.flush();
   }
 
   /** Sends the ack of the settled run now. */
   readonly flush = (): void => {
     clearImmediate(this.#flush);
     this.#flush = undefined;
-    if (this.#closed) return;
+    if (this.#closed || this.#held) return;
     let run = 0;
     let count = 0;
-    for (const [tag, settled] of this.#outstanding) {
-      if (!settled) break;
+    for (const [tag, lane] of this.#outstanding) {
+      if (lane >= 0) break;
       this.#outstanding.delete(tag);
       run = tag;
       count++;
@@ -77,7 +96,7 @@ export class AckLedger {
 
   /** Sends everything settled and forgets the channel. */
   close(): void {
-    this.flush();
+    this.release();
     this.#sendAhead();
     this.abandon();
   }
@@ -94,9 +113,9 @@ export class AckLedger {
   readonly #sendAhead = (): void => {
     this.#straggle?.cancel();
     this.#straggle = undefined;
-    if (this.#closed || this.#ahead === 0) return;
-    for (const [tag, settled] of this.#outstanding) {
-      if (!settled) continue;
+    if (this.#closed || this.#held || this.#ahead === 0) return;
+    for (const [tag, lane] of this.#outstanding) {
+      if (lane >= 0) continue;
       this.#outstanding.delete(tag);
       this.sender.ack(tag, false);
     }

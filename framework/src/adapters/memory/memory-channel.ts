@@ -34,6 +34,7 @@ export class MemoryChannel {
 /** The consumer of one queue on a channel. */
 export class MemoryConsumer implements QueueConsumer {
   #held = 0;
+  #prefetch: number;
 
   constructor(
     readonly queue: MemoryQueue,
@@ -44,10 +45,17 @@ export class MemoryConsumer implements QueueConsumer {
       onDelivery: (delivery: Delivery) => void;
       onCancelled: () => void;
     },
-  ) {}
+  ) {
+    this.#prefetch = options.prefetch;
+  }
 
   get hasRoom(): boolean {
-    return this.options.prefetch === 0 || this.#held < this.options.prefetch;
+    return this.#prefetch === 0 || this.#held < this.#prefetch;
+  }
+
+  resize(prefetch: number): void {
+    this.#prefetch = prefetch;
+    this.queue.roomChanged();
   }
 
   accept(stored: StoredMessage): () => void {

@@ -115,6 +115,11 @@ export class MemoryQueue {
     this.#changed();
   }
 
+  /** A consumer has room for more, or for less, than before. */
+  roomChanged(): void {
+    this.#changed();
+  }
+
   removeConsumer(consumer: QueueConsumer): void {
     const at = this.#consumers.indexOf(consumer);
     if (at >= 0) this.#consumers.splice(at, 1);

@@ -12,6 +12,8 @@ export class MemorySubscription implements Subscription {
   #interrupted = false;
   #paused = false;
   #closed = false;
+  /** Instead of the prefetch that each queue began with. */
+  #prefetch: number | undefined;
 
   constructor(
     private readonly node: MemoryNode,
@@ -43,6 +45,13 @@ export class MemorySubscription implements Subscription {
     await this.node.activity.turn();
   }
 
+  async resize(prefetch: number): Promise<boolean> {
+    this.#prefetch = prefetch;
+    for (const consumer of this.#consumers) consumer.resize(prefetch);
+    await this.node.activity.turn();
+    return true;
+  }
+
   async close(): Promise<void> {
     this.#closed = true;
     this.#cancel();
@@ -61,7 +70,7 @@ export class MemorySubscription implements Subscription {
       const onCancelled = () => this.#interrupt(queue.name);
       const consumer = new MemoryConsumer(queue, {
         channel: this.#channel,
-        prefetch,
+        prefetch: this.#prefetch ?? prefetch,
         onDelivery,
         onCancelled,
       });

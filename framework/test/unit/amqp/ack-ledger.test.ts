@@ -97,4 +97,27 @@ describe('AckLedger', () => {
     expect(sent).to.deep.equal(['ack 2+', 'ack 4']);
     expect(acks.closed).to.equal(true);
   });
+
+  it('keeps acks while it is held, counts them as unacked by lane, and sends them when released', async () => {
+    const { ledger: acks, sent, clock, turn } = ledger(1, 2, 3, 4);
+    acks.delivered(5, 1);
+    for (const tag of [1, 2, 4]) acks.ack(tag);
+    acks.hold();
+    await turn();
+    clock.advance(100);
+    expect(sent).to.deep.equal([]);
+    expect([acks.unacked(0), acks.unacked(1)]).to.deep.equal([4, 1]);
+    acks.release();
+    clock.advance(5);
+    expect(sent).to.deep.equal(['ack 2+', 'ack 4']);
+    expect([acks.unacked(0), acks.unacked(1)]).to.deep.equal([1, 1]);
+  });
+
+  it('sends what it kept when it is closed while held', () => {
+    const { ledger: acks, sent } = ledger(1, 2);
+    acks.hold();
+    acks.ack(1);
+    acks.close();
+    expect(sent).to.deep.equal(['ack 1']);
+  });
 });
