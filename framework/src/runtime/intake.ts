@@ -1,4 +1,4 @@
-import { v7 as uuidv7 } from 'uuid';
+import { uuidv7 } from '../base/uuidv7.js';
 import { ContractError, describe, toError } from '../base/errors.js';
 import type { Queue } from '../model/contract.js';
 import { type Envelope, header, readEnvelope } from '../model/envelope.js';
@@ -32,7 +32,7 @@ export class Intake {
   read(delivery: Delivery, now: number): HeldJob | Refusal {
     let envelope: Envelope | undefined;
     try {
-      envelope = readEnvelope(delivery, now, uuidv7);
+      envelope = readEnvelope(delivery, now, () => uuidv7(now));
       const executor = this.#executors.get(envelope.contract) ?? this.#foreign(delivery);
       if (!executor) throw this.#unknown(envelope);
       envelope.contract = executor.handler.contract.name;

@@ -1,5 +1,5 @@
-import { v7 as uuidv7 } from 'uuid';
 import type { Clock } from '../base/clock.js';
+import { uuidv7 } from '../base/uuidv7.js';
 import { ContractError, PublishError } from '../base/errors.js';
 import { compose } from '../base/pipeline.js';
 import { brokerFeatures } from '../model/broker-features.js';
@@ -101,7 +101,7 @@ export class JobPublisher {
     const plan = planEnqueue(contract, options, now);
     const body = writePayload(contract.name, payload);
     this.#refuseTooLarge(contract, body);
-    const id = plan.id ?? uuidv7({ msecs: now });
+    const id = plan.id ?? uuidv7(now);
     const properties = this.#properties(contract, id, plan, now, parent);
     // A delayed job gets its way through the net when it is sent.
     const message = { ...this.#lane(contract, plan.priority), body, properties };

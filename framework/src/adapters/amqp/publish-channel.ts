@@ -2,7 +2,8 @@ import type { ChannelModel, ConfirmChannel, Message } from 'amqplib';
 import type { Clock } from '../../base/clock.js';
 import type { OutgoingMessage } from '../../model/message.js';
 import { closeChannel } from './close.js';
-import { sendConfirmed } from './send-confirmed.js';
+import { ConfirmLedger } from './confirm-ledger.js';
+import { FrameWriter } from './frame-writer.js';
 
 /** A message from `publish` until it is confirmed or rejected. */
 export interface Entry {
@@ -15,6 +16,14 @@ export interface Entry {
   /** Why the broker returned it. */
   returned: string | undefined;
   done: boolean;
+  /** On the channel it was last sent on. */
+  tag: number;
+}
+
+/** The broker's answer to one message, or to all up to it. */
+interface Confirm {
+  deliveryTag: number;
+  multiple: boolean;
 }
 
 /** What a channel tells of the messages that were sent on it. */
@@ -23,13 +32,16 @@ export interface PublishChannelEvents {
   onAck(entry: Entry): void;
   /** The broker could not take it. */
   onNack(entry: Entry, channel: PublishChannel): void;
+  /** After some of either: there is room in flight. */
+  onRoom(): void;
   /** The channel is gone; it says nothing of what it had in flight. `error` is why, where the broker gave a reason. */
   onLost(channel: PublishChannel, error: Error | undefined): void;
 }
 
 /** A confirm channel and what was sent on it and is not confirmed. */
 export class PublishChannel {
-  readonly inFlight = new Set<Entry>();
+  readonly inFlight = new ConfirmLedger<Entry>();
+  readonly #writer: FrameWriter | undefined;
   #gone = false;
   #retired = false;
   #error: Error | undefined;
@@ -54,6 +66,10 @@ export class PublishChannel {
     // Before amqplib fails the confirms: a closed channel says nothing of them, which is not a nack.
     channel.prependOnceListener('close', () => this.#leave());
     channel.on('return', (message: Message) => this.#markReturned(message));
+    this.#writer = FrameWriter.open(channel);
+    if (this.#writer) for (const answer of ['ack', 'nack']) channel.removeAllListeners(answer); // amqplib's own account
+    channel.on('ack', ({ deliveryTag, multiple }: Confirm) => this.#confirmed(deliveryTag, multiple, true));
+    channel.on('nack', ({ deliveryTag, multiple }: Confirm) => this.#confirmed(deliveryTag, multiple, false));
   }
 
   /** Since when something is in flight without any confirm; undefined when nothing is. */
@@ -72,14 +88,16 @@ export class PublishChannel {
    * @throws what amqplib throws for a property that AMQP cannot hold.
    */
   send(entry: Entry): boolean {
+    if (this.#gone) return false;
     if (this.inFlight.size === 0) this.#lastSign = this.clock.now();
     try {
-      sendConfirmed(this.channel, entry.message, (error: unknown) => this.#confirmed(entry, error));
+      if (this.#writer) this.#writer.write(entry.message);
+      else this.#publish(entry.message);
     } catch (error) {
-      if (this.#gone || (error as Error).name === 'IllegalOperationError') return false;
+      if ((error as Error).name === 'IllegalOperationError') return false;
       throw error;
     }
-    this.inFlight.add(entry);
+    entry.tag = this.inFlight.add(entry);
     return true;
   }
 
@@ -91,24 +109,32 @@ export class PublishChannel {
 
   /** A message is no longer waited for. */
   forget(entry: Entry): void {
-    this.inFlight.delete(entry);
+    this.inFlight.forget(entry.tag);
     this.#endIfDone();
   }
 
   /** Closes it without waiting for what is in flight; nothing is told of that any more. */
   async close(): Promise<void> {
     this.#gone = true;
+    this.#writer?.close();
     await closeChannel(this.channel);
   }
 
-  #confirmed(entry: Entry, error: unknown): void {
+  /** As amqplib publishes, where its inside is not as `FrameWriter` knows it. */
+  #publish({ exchange, routingKey, body, properties }: OutgoingMessage): void {
+    this.channel.publish(exchange, routingKey, body, { ...properties, mandatory: true, persistent: true });
+  }
+
+  #confirmed(tag: number, multiple: boolean, taken: boolean): void {
     if (this.#gone) return;
     this.#lastSign = this.clock.now();
-    if (!this.inFlight.delete(entry)) return; // too late: it was forgotten
-    if (error) this.events.onNack(entry, this);
-    else this.events.onAck(entry);
+    this.inFlight.settle(tag, multiple, taken ? this.#tellAck : this.#tellNack);
+    this.events.onRoom();
     this.#endIfDone();
   }
+
+  readonly #tellAck = (entry: Entry): void => this.events.onAck(entry);
+  readonly #tellNack = (entry: Entry): void => this.events.onNack(entry, this);
 
   #endIfDone(): void {
     if (!this.#retired || this.inFlight.size > 0 || this.#gone) return;
@@ -119,6 +145,7 @@ export class PublishChannel {
   #leave(): void {
     if (this.#gone) return;
     this.#gone = true;
+    this.#writer?.close();
     this.events.onLost(this, this.#error);
   }
 

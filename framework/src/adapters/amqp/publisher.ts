@@ -47,6 +47,7 @@ export class AmqpPublisher {
   readonly #events: PublishChannelEvents = {
     onAck: (entry) => this.#acked(entry),
     onNack: (entry, channel) => this.#nacked(entry, channel),
+    onRoom: () => this.#sendWaiting(),
     onLost: (channel, error) => this.#lost(channel, error),
   };
 
@@ -74,6 +75,7 @@ export class AmqpPublisher {
         maybeAccepted: false,
         returned: undefined,
         done: false,
+        tag: 0,
       };
       if (this.#channel && this.#waiting.length === 0 && this.#inFlight < window) {
         if (!this.#send(this.#channel, entry)) this.#waiting.push(entry);
@@ -145,7 +147,6 @@ export class AmqpPublisher {
     this.#nackPauseMs = firstNackPauseMs;
     if (entry.returned === undefined) this.#settle(entry);
     else this.#settle(entry, cameBack(entry, `No queue takes it: ${entry.returned}`));
-    if (this.#waiting.length > 0) this.#sendWaiting();
   }
 
   #nacked(entry: Entry, channel: PublishChannel): void {
@@ -164,7 +165,8 @@ export class AmqpPublisher {
   #lost(channel: PublishChannel, error?: Error): void {
     const missing = missingExchange(error);
     const unconfirmed: Entry[] = [];
-    for (const entry of channel.inFlight) {
+    const inFlight = channel.inFlight.drain();
+    for (const entry of inFlight) {
       if (entry.message.exchange === missing) {
         this.#settle(entry, cameBack(entry, 'There is no such exchange'));
       } else {
@@ -172,8 +174,7 @@ export class AmqpPublisher {
         unconfirmed.push(entry);
       }
     }
-    this.#inFlight -= channel.inFlight.size;
-    channel.inFlight.clear();
+    this.#inFlight -= inFlight.length;
     this.#waiting.unshift(...unconfirmed);
     this.#retired.delete(channel);
     if (this.#closed && this.#idle) this.#whenIdle?.();
