@@ -11,7 +11,7 @@ export {
   type Queue,
 } from './model/contract.js';
 export type { EnqueuedJob, EnqueueOptions } from './model/enqueue-options.js';
-export { AttemptTimeout, Discard, Fatal, Retry, Shutdown, Snooze } from './model/outcome.js';
+export { AttemptTimeout, Cancelled, Discard, Fatal, Retry, Shutdown, Snooze } from './model/outcome.js';
 export type { DeadReason, JobState, Outcome } from './model/outcome.js';
 export { backoff, exponential, fixed, noRetry, type RetryPolicy } from './model/retry.js';
 export type { Attempt, Filter, Sending } from './model/filter.js';

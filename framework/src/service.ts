@@ -9,9 +9,11 @@ import { traceFilter } from './filters/trace.js';
 import { type BrokerFeatures, brokerFeatures } from './model/broker-features.js';
 import type { Queue } from './model/contract.js';
 import type { Filter } from './model/filter.js';
+import type { ControlOrder } from './model/control.js';
 import type { HandlerClass } from './model/job.js';
 import { jobsTopology, laneQueue, type Topology } from './model/topology.js';
 import type { Broker } from './ports/broker.js';
+import { Control } from './runtime/control.js';
 import { Executor } from './runtime/executor.js';
 import { type BoundHandler, bindHandlers } from './runtime/handlers.js';
 import { HealthServer } from './runtime/health.js';
@@ -70,6 +72,7 @@ export class JobService {
   readonly #filters: Filter[];
   readonly #health: HealthServer;
   readonly #watchdog: Watchdog | undefined;
+  readonly #control: Control;
   #container: Container | undefined;
   #workers: Worker[] = [];
   #state: State = 'new';
@@ -89,6 +92,13 @@ export class JobService {
     this.#deafMs = durationMs(options.abandonAfter ?? '10s', 'abandonAfter of JobService');
     this.#log = options.log ?? defaultLog(options.name);
     this.#broker = brokerOf(options, options.name);
+    this.#control = new Control({
+      broker: this.#broker,
+      prefix: this.#settings.prefix,
+      clock: this.#settings.clock,
+      log: this.#log,
+      onOrder: (order, live) => this.#obey(order, live),
+    });
     this.#filters = [traceFilter, logFilter(this.#log)];
     const { watchdog = '30s' } = options;
     if (watchdog !== false) this.#watchdog = new Watchdog(durationMs(watchdog, 'watchdog of JobService'));
@@ -119,7 +129,8 @@ export class JobService {
   readiness() {
     const consumers = Object.fromEntries(this.#workers.map(({ queue, ready }) => [queue, ready]));
     const ok = this.#state === 'running' && Object.values(consumers).every(Boolean);
-    return { ok, state: this.#state, consumers };
+    const paused = this.#workers.flatMap((worker) => (worker.paused ? [worker.queue] : []));
+    return { ok, state: this.#state, consumers, ...(paused.length > 0 && { paused }) };
   }
 
   /**
@@ -141,6 +152,7 @@ export class JobService {
       const features = brokerFeatures(this.#broker.info?.version);
       this.#workers = this.#makeWorkers(handlers, queues, features);
       await this.#broker.declare(serviceTopology(this.#settings.prefix, handlers, features));
+      await this.#control.start();
       this.#watchdog?.start(); // before the first job, which may be the one that it is for
       await Promise.all(this.#workers.map((worker) => worker.start()));
       const { health } = this.#options;
@@ -183,11 +195,25 @@ export class JobService {
     await Promise.all(this.#workers.map((worker) => worker.stop(this.#graceMs)));
     await this.#health.stop();
     await this.#watchdog?.stop();
+    await this.#control.stop();
     if (this.#options.broker === undefined) await this.#broker.close();
     await this.#container?.unbindAllAsync();
     this.#state = 'stopped';
     this.#log.info(`service ${this.#options.name} is stopped`);
     this.#onStopped?.();
+  }
+
+  #obey(order: ControlOrder, live: boolean): void {
+    if (order.action === 'cancel') {
+      for (const worker of this.#workers) worker.cancel(order.job, order.reason);
+    } else if (order.action === 'drain') {
+      if (!live || order.service !== this.#options.name) return;
+      this.#log.warn('told to drain; stopping');
+      void this.stop();
+    } else {
+      const own = this.#workers.find(({ queue }) => queue === order.queue);
+      own?.setPaused(this.#control.isPaused(order.queue));
+    }
   }
 
   #makeWorkers(
@@ -199,6 +225,7 @@ export class JobService {
     const deafMs = this.#deafMs;
     const { clock, prefix, mostPayloadBytes } = this.#settings;
     const shared = { clock, log: this.#log, filters: this.#filters, service: name, solo: new Solo() };
+    const cancelOf = (job: string) => this.#control.cancelOf(job);
     const publisher = new JobPublisher({
       ...shared,
       broker: this.#broker,
@@ -211,7 +238,7 @@ export class JobService {
       const own = handlers.filter(({ contract }) => contract.queue.name === queue.name);
       const ackTimeoutMs = ackTimeoutOf(queue, own, { brokerAckTimeout, features, deafMs });
       const executors = own.map(
-        (handler) => new Executor({ ...shared, handler, publisher, settler, deafMs }),
+        (handler) => new Executor({ ...shared, handler, publisher, settler, deafMs, cancelOf }),
       );
       const slots = readQueueOptions(queue.name, this.#options.queues[queue.name]!);
       return new Worker({

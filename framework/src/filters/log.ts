@@ -35,6 +35,7 @@ const levels = {
   discard: 'info',
   dead: 'error',
   expired: 'warn',
+  cancelled: 'info',
   released: 'info',
 } as const;
 
@@ -45,6 +46,7 @@ const sentence: Record<Outcome['kind'], string> = {
   discard: 'discarded',
   dead: 'is dead, kept as a dead letter',
   expired: 'expired before it started',
+  cancelled: 'cancelled',
   released: 'given back to its queue',
 };
 
@@ -68,6 +70,11 @@ function details(outcome: Outcome) {
       return { outcome: 'snooze', inMs: outcome.inMs };
     case 'discard':
       return { outcome: 'discard', reason: redact(outcome.reason) };
+    case 'cancelled':
+      return {
+        outcome: 'cancelled',
+        ...(outcome.reason !== undefined && { reason: redact(outcome.reason) }),
+      };
     case 'dead':
       return { outcome: 'dead', reason: outcome.reason, err: redactError(outcome.error) };
     default:

@@ -136,6 +136,8 @@ function describeOutcome(span: Span, outcome: Outcome): void {
   if (outcome.kind === 'retry' || outcome.kind === 'snooze')
     span.setAttribute('jobrail.next_in_ms', outcome.inMs);
   if (outcome.kind === 'dead') span.setAttribute('jobrail.dead_reason', outcome.reason);
+  if (outcome.kind === 'cancelled' && outcome.reason !== undefined)
+    span.setAttribute('jobrail.cancel_reason', redact(outcome.reason));
   if (outcome.kind === 'discard') span.setAttribute('jobrail.discard_reason', redact(outcome.reason));
 }
 

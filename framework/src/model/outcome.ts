@@ -35,6 +35,8 @@ export type Outcome =
   | { kind: 'dead'; reason: DeadReason; error: Error }
   /** Its `expiresIn` was over before it was started. */
   | { kind: 'expired' }
+  /** It was cancelled, before it was started or while it ran. */
+  | { kind: 'cancelled'; reason?: string | undefined }
   /** Given back to the queue untouched, because the service stops; no attempt is counted. */
   | { kind: 'released' };
 
@@ -97,6 +99,16 @@ export class Shutdown extends JobrailError {
   }
 }
 
+/** The job was cancelled while it ran. */
+export class Cancelled extends JobrailError {
+  constructor(
+    job: string,
+    readonly reason: string | undefined,
+  ) {
+    super('JR_CANCELLED', `Job ${job} was cancelled${reason ? `: ${reason}` : ''}.`);
+  }
+}
+
 /** What follows from what a handler threw. Pure: `random` is the only dice. */
 export function outcomeOf(
   thrown: unknown,
@@ -106,6 +118,7 @@ export function outcomeOf(
 ): Outcome {
   if (thrown instanceof Snooze) return { kind: 'snooze', inMs: thrown.inMs };
   if (thrown instanceof Discard) return { kind: 'discard', reason: thrown.reason };
+  if (thrown instanceof Cancelled) return { kind: 'cancelled', reason: thrown.reason };
   if (thrown instanceof Shutdown) return { kind: 'released' };
   if (thrown instanceof Fatal) {
     const { cause } = thrown;

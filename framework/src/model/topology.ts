@@ -27,6 +27,7 @@ export interface QueueArguments {
   /** Of a stream, such as `7D`. */
   'x-max-age'?: string;
   'x-max-length-bytes'?: number;
+  'x-stream-max-segment-size-bytes'?: number;
   'x-dead-letter-exchange'?: string;
   'x-dead-letter-routing-key'?: string;
   'x-dead-letter-strategy'?: 'at-least-once';
@@ -55,6 +56,7 @@ export const deadExchange = (prefix: string) => `${prefix}.dead`;
 export const delayExchange = (prefix: string, level: number) => `${prefix}.delay.${level}`;
 export const deliverExchange = (prefix: string) => `${prefix}.delay.deliver`;
 export const unroutable = (prefix: string) => `${prefix}.unroutable`;
+export const controlStream = (prefix: string) => `${prefix}.control`;
 export const deadQueue = (prefix: string, queue: Queue) => `${prefix}.${queue.name}.dead`;
 
 /** Where jobs wait that may be what kills their process. */
@@ -94,6 +96,7 @@ export function jobsTopology(
   features: BrokerFeatures = brokerFeatures(undefined),
 ): Topology {
   const plan = baseTopology(prefix);
+  plan.queues.push(...controlTopology(prefix).queues);
   const queues = new Map(contracts.map(({ queue }) => [queue.name, queue]));
   for (const queue of queues.values()) addQueue(plan, prefix, queue, features);
   for (const contract of contracts) {
@@ -106,6 +109,20 @@ export function jobsTopology(
     }
   }
   return plan;
+}
+
+/**
+ * The stream of what is said to all processes. Kept for longer than a job can wait; small segments, because a stream
+ * drops what is old by whole segments.
+ */
+export function controlTopology(prefix: string): Topology {
+  const args = {
+    'x-queue-type': 'stream',
+    'x-max-age': '400D',
+    'x-max-length-bytes': 64_000_000,
+    'x-stream-max-segment-size-bytes': 1_000_000,
+  } as const;
+  return { exchanges: [], queues: [{ name: controlStream(prefix), arguments: args }], bindings: [] };
 }
 
 /** What belongs to a queue, whatever its contracts. */

@@ -25,6 +25,8 @@ export interface ConsumeOptions {
   /** Queues to consume on one channel, each with its own prefetch (unacknowledged deliveries held). */
   queues: readonly { name: string; prefetch: number }[];
   onDelivery(delivery: Delivery): void;
+  /** Begin paused: no deliveries until `resume`. */
+  paused?: boolean;
   /** The channel is gone with everything it brought: all deliveries so far are stale. It is opened again by itself. */
   onInterrupted?(error: Error): void;
   /** All consumers are registered (again). */

@@ -6,7 +6,7 @@ import { validatePayload } from '../model/contract.js';
 import { type Envelope, readPayload } from '../model/envelope.js';
 import type { Attempt, Filter } from '../model/filter.js';
 import type { JobLog } from '../model/job-context.js';
-import { AttemptTimeout, type Outcome, outcomeOf, Signal } from '../model/outcome.js';
+import { AttemptTimeout, Cancelled, type Outcome, outcomeOf, Signal } from '../model/outcome.js';
 import type { Delivery } from '../ports/broker.js';
 import { AttemptContext, type ContextSources } from './attempt-context.js';
 import { Deadlines } from './deadlines.js';
@@ -27,6 +27,8 @@ export interface ExecutorOptions {
   /** How long a handler may go on after its signal aborted before its slot is taken away. Milliseconds. */
   deafMs: number;
   random?: () => number;
+  /** The cancel of a job, if there is one. */
+  cancelOf?: (job: string) => { reason?: string | undefined } | undefined;
 }
 
 class RunningAttempt implements Attempt {
@@ -116,6 +118,13 @@ export class Executor implements JobRunner {
     for (const job of [...this.running]) this.#stop(job, reason);
   }
 
+  /** Tells the attempt of a job to stop, if it runs here. */
+  cancel(id: string, reason: string | undefined): void {
+    for (const job of [...this.running]) {
+      if (job.id === id) this.#stop(job, new Cancelled(id, reason));
+    }
+  }
+
   stop(): void {
     this.#timeouts.stop();
   }
@@ -123,6 +132,8 @@ export class Executor implements JobRunner {
   async #work(attempt: RunningAttempt): Promise<Outcome> {
     if (attempt.expired) return { kind: 'expired' };
     const { job, handler, message } = attempt;
+    const cancel = this.#options.cancelOf?.(job.id);
+    if (cancel) return { kind: 'cancelled', reason: cancel.reason };
     let payload: unknown;
     try {
       payload = validatePayload(handler.contract, readPayload(message.body));

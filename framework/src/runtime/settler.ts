@@ -60,6 +60,7 @@ export class Settler {
     switch (outcome.kind) {
       case 'completed':
       case 'discard':
+      case 'cancelled':
       case 'expired':
         job.delivery.ack();
         return true;

@@ -18,6 +18,8 @@ export interface SuspectsOptions {
   solo: Solo;
   log: JobLog;
   clock: Clock;
+  /** Nothing is to be started. */
+  paused: () => boolean;
   /** Deals with a job that this process runs or has settled already; false when it knows nothing of it. */
   known: (job: HeldJob) => boolean;
   /** Runs a job and settles it. */
@@ -70,7 +72,7 @@ export class Suspects {
 
   /** Looks for suspects now. */
   look(): void {
-    if (this.#stopped) return;
+    if (this.#stopped || this.options.paused()) return;
     this.#sweeping ??= this.#sweep()
       .catch((error: unknown) =>
         this.options.log.warn({ err: redactError(toError(error)) }, 'suspects could not be read'),
@@ -87,12 +89,13 @@ export class Suspects {
 
   /** Until the queue is empty, or all that is left there has been seen and left lying. */
   async #sweep(): Promise<void> {
-    const { broker, queue, solo, clock } = this.options;
+    const { broker, queue, solo, clock, paused } = this.options;
     const left = new Set<string>();
     let more = true;
-    while (more && !this.#stopped && (await broker.depth(queue))?.messages) {
+    const over = () => this.#stopped || paused();
+    while (more && !over() && (await broker.depth(queue))?.messages) {
       await solo.alone(async () => {
-        const delivery = this.#stopped ? undefined : await broker.get(queue);
+        const delivery = over() ? undefined : await broker.get(queue);
         more = delivery !== undefined && (await this.#take(delivery, left));
       });
     }

@@ -51,7 +51,8 @@ const mostHeldMs = 2 * holdMs;
  *    and gives back what has waited for half the time that the broker gives a job;
  * 5. when the channel is lost, forgets what it has not started: the broker has it back. What runs goes on; if the broker
  *    brings it here again, the new delivery is settled with the outcome, and the job does not run twice;
- * 6. stops in two phases: takes nothing new and gives back what it has not started; waits for what runs until the grace
+ * 6. while its queue is paused starts nothing, and holds nothing; what runs goes on;
+ * 7. stops in two phases: takes nothing new and gives back what it has not started; waits for what runs until the grace
  *    period is over, then tells it to stop. Lose nothing, may run twice.
  */
 export class Worker {
@@ -69,6 +70,10 @@ export class Worker {
   /** Messages that are being moved elsewhere without an attempt. */
   #moving = 0;
   #stopping = false;
+  #paused = false;
+  /** What the subscription was told last. */
+  #told = false;
+  #following: Promise<void> | undefined;
   #whenIdle: (() => void) | undefined;
 
   constructor(options: WorkerOptions) {
@@ -84,6 +89,7 @@ export class Worker {
       solo,
       log,
       clock,
+      paused: () => this.#paused,
       known: (job) => this.#known(job),
       run: (job) => this.#run(job),
       putBack: (job) => settler.putBack(job),
@@ -96,9 +102,13 @@ export class Worker {
     return this.#options.queue.name;
   }
 
-  /** True while all consumers are registered. */
+  /** True while all consumers are registered, or the queue is paused. */
   get ready(): boolean {
-    return this.#subscription?.ready ?? false;
+    return this.#subscription !== undefined && (this.#paused || this.#subscription.ready);
+  }
+
+  get paused(): boolean {
+    return this.#paused;
   }
 
   get running(): number {
@@ -112,8 +122,10 @@ export class Worker {
 
   async start(): Promise<void> {
     const { broker, prefetch, prefix, queue, log } = this.#options;
+    this.#told = this.#paused;
     this.#subscription = await broker.consume({
       queues: lanesOf(prefix, queue).map(({ name }) => ({ name, prefetch })),
+      paused: this.#told,
       onDelivery: (delivery) => this.#receive(delivery),
       onInterrupted: (error) => {
         log.warn({ queue: this.queue, err: redactError(error) }, 'consumers lost; they are being restored');
@@ -124,13 +136,29 @@ export class Worker {
         this.#suspects.look();
       },
     });
+    void this.#follow();
     this.#suspects.start();
+  }
+
+  /** Pauses the queue, or resumes it; also before `start`. What runs goes on. */
+  setPaused(paused: boolean): void {
+    if (this.#paused === paused) return;
+    this.#paused = paused;
+    this.#options.log.warn({ queue: this.queue }, paused ? 'queue paused' : 'queue resumed');
+    if (paused) for (const job of this.#forget()) this.#move(this.#options.settler.putBack(job));
+    void this.#follow();
+  }
+
+  /** Tells the attempt of a job to stop, if it runs here. */
+  cancel(id: string, reason: string | undefined): void {
+    for (const executor of this.#options.executors) executor.cancel(id, reason);
   }
 
   async stop(graceMs: number): Promise<void> {
     const { executors } = this.#options;
     this.#stopping = true;
     const suspectsStopped = this.#suspects.stop();
+    await this.#following;
     await this.#subscription?.pause();
     for (const job of this.#forget()) this.#move(this.#options.settler.putBack(job));
     await this.#idleWithin(graceMs);
@@ -143,13 +171,29 @@ export class Worker {
     await this.#subscription?.close();
   }
 
+  /** Brings the consumers to where they should be, one change after the other. */
+  #follow(): Promise<void> {
+    const subscription = this.#subscription;
+    if (!subscription) return Promise.resolve(); // `start` looks again
+    this.#following ??= (async () => {
+      while (this.#told !== this.#paused && !this.#stopping) {
+        this.#told = this.#paused;
+        // What fails is restored by the subscription itself, paused or not as it was told.
+        await (this.#told ? subscription.pause() : subscription.resume()).catch(() => undefined);
+        if (!this.#told) this.#suspects.look();
+      }
+      this.#following = undefined;
+    })();
+    return this.#following;
+  }
+
   #receive(delivery: Delivery): void {
     const { clock, settler } = this.#options;
     const now = clock.now();
     const job = this.#intake.read(delivery, now);
     if ('refused' in job) this.#move(this.#bury(delivery, job));
     else if (delivery.redelivered && this.#known(job)) return;
-    else if (this.#stopping) this.#move(settler.putBack(job));
+    else if (this.#stopping || this.#paused) this.#move(settler.putBack(job));
     else if (job.envelope.dueAt !== undefined && job.envelope.dueAt > now)
       this.#hold(job, job.envelope.dueAt - now);
     else this.#offer(job);
@@ -206,7 +250,13 @@ export class Worker {
 
   #fill(): void {
     const { concurrency, solo } = this.#options;
-    while (this.#line.size > 0 && this.#running < concurrency && !this.#stopping && solo.enter()) {
+    while (
+      this.#line.size > 0 &&
+      this.#running < concurrency &&
+      !this.#stopping &&
+      !this.#paused &&
+      solo.enter()
+    ) {
       const job = this.#line.take()!;
       this.#waiting.delete(job);
       if (job.givenBack) solo.leave();

@@ -24,6 +24,7 @@ interface ConsumeHow {
   /** Settles each delivery as it comes. Default: holds it. */
   settle?: (delivery: Delivery) => void;
   broker?: Broker;
+  paused?: boolean;
 }
 
 /** What one test plays on: names of its own, a connected broker, and all that must be gone afterwards. */
@@ -104,7 +105,7 @@ export class Scene {
   }
 
   async consume(queues: readonly string[], how: ConsumeHow = {}): Promise<Consumption> {
-    const { prefetch = 100, settle = () => undefined, broker = this.broker } = how;
+    const { prefetch = 100, settle = () => undefined, broker = this.broker, paused = false } = how;
     const deliveries = new Recorder<Delivery>('deliveries', showDelivery);
     const ready = new Recorder<'ready'>('calls of onReady');
     const interruptions = new Recorder<Error>('interruptions', ({ message }) => message);
@@ -113,6 +114,7 @@ export class Scene {
         name,
         prefetch: typeof prefetch === 'number' ? prefetch : prefetch[i]!,
       })),
+      paused,
       onDelivery(delivery) {
         deliveries.record(delivery);
         settle(delivery);

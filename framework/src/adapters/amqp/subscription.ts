@@ -35,7 +35,7 @@ const settledForSureMs = 1_000;
  */
 export class AmqpSubscription implements Subscription {
   #generation: Generation | undefined;
-  #paused = false;
+  #paused: boolean;
   #stopped = false;
   #restoring: Promise<void> | undefined;
   /** Instead of the prefetch that each queue began with. */
@@ -49,7 +49,9 @@ export class AmqpSubscription implements Subscription {
     private readonly options: ConsumeOptions,
     private readonly clock: Clock,
     private readonly redeclare: () => Promise<void>,
-  ) {}
+  ) {
+    this.#paused = options.paused ?? false;
+  }
 
   get ready(): boolean {
     return this.#generation !== undefined && !this.#paused;

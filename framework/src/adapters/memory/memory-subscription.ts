@@ -10,7 +10,7 @@ export class MemorySubscription implements Subscription {
   #channel = new MemoryChannel();
   #consumers: MemoryConsumer[] = [];
   #interrupted = false;
-  #paused = false;
+  #paused: boolean;
   #closed = false;
   /** Instead of the prefetch that each queue began with. */
   #prefetch: number | undefined;
@@ -19,7 +19,9 @@ export class MemorySubscription implements Subscription {
     private readonly node: MemoryNode,
     private readonly options: ConsumeOptions,
     private readonly redeclare: () => void,
-  ) {}
+  ) {
+    this.#paused = options.paused ?? false;
+  }
 
   get ready(): boolean {
     return !this.#closed && !this.#paused && !this.#interrupted;
@@ -27,7 +29,7 @@ export class MemorySubscription implements Subscription {
 
   /** @throws TopologyError (`JR_TOPOLOGY_MISSING`) when a queue does not exist. */
   start(): void {
-    this.#register();
+    if (!this.#paused) this.#register();
     this.options.onReady?.();
   }
 

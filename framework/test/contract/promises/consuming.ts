@@ -134,6 +134,17 @@ export function consuming(scene: () => Scene): void {
     expect(await scene().depthWithoutConsumers(queue)).to.equal(1);
   });
 
+  it('begins paused where asked to, and delivers from resume on', async () => {
+    const queue = await scene().queue('q');
+    await scene().send(queue, ['a']);
+    const { subscription, deliveries } = await scene().consume([queue], { settle: ack, paused: true });
+    expect(subscription.ready).to.equal(false);
+    expect(await scene().depthWithoutConsumers(queue)).to.equal(1);
+    expect(deliveries.all).to.deep.equal([]);
+    await subscription.resume();
+    expect(text(await deliveries.one())).to.equal('a');
+  });
+
   it('takes one message without a consumer, or none', async () => {
     const queue = await scene().queue('q');
     expect(await scene().broker.get(queue)).to.equal(undefined);
