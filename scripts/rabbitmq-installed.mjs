@@ -44,7 +44,7 @@ export async function startInstalledRabbitmq(server, options, member) {
   guardFolder(folder);
   const node = new InstalledNode(server, folder, { management: options.management ?? false, member });
   try {
-    await node.prepare(options.config ?? []);
+    await node.prepare(options.config ?? [], options.advanced);
     await node.start();
   } catch (error) {
     await node.stop();
@@ -84,8 +84,13 @@ class InstalledNode {
     this.name = member?.name ?? `${basename(folder).toLowerCase()}@localhost`;
   }
 
-  /** Chooses ports and writes the configuration. @param {string[]} moreConfig */
-  async prepare(moreConfig) {
+  /**
+   * Chooses ports and writes the configuration.
+   *
+   * @param {string[]} moreConfig
+   * @param {string | undefined} advanced
+   */
+  async prepare(moreConfig, advanced) {
     const [amqp = 0, distribution, ownEpmd, management, prometheus] = await freePorts(5);
     this.#port = amqp;
     this.url = `amqp://guest:guest@127.0.0.1:${amqp}`;
@@ -100,6 +105,7 @@ class InstalledNode {
     }
     const path = (/** @type {string} */ name) => join(this.folder, name);
     await writeFile(path('rabbitmq.conf'), [...config, ...moreConfig, ''].join('\n'));
+    if (advanced) await writeFile(path('advanced.config'), `${advanced}\n`);
     await writeFile(path('enabled_plugins'), `[${plugins.join(',')}].\n`);
     await mkdir(path('log'));
     const { cookie, epmd = ownEpmd } = this.#member ?? {};
@@ -116,6 +122,7 @@ class InstalledNode {
       RABBITMQ_DIST_PORT: String(distribution),
       RABBITMQ_SERVER_ADDITIONAL_ERL_ARGS: '-kernel inet_dist_use_interface {127,0,0,1}',
       RABBITMQ_CONFIG_FILE: path('rabbitmq.conf'),
+      RABBITMQ_ADVANCED_CONFIG_FILE: path('advanced.config'),
       RABBITMQ_CONF_ENV_FILE: '/dev/null',
       RABBITMQ_ENABLED_PLUGINS_FILE: path('enabled_plugins'),
       RABBITMQ_MNESIA_BASE: path('data'),

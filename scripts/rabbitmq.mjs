@@ -13,6 +13,7 @@ import { Unavailable } from './unavailable.mjs';
  * @typedef {object} RabbitmqOptions
  * @property {boolean} [management] With the management API and the Prometheus endpoint. Default false: boots 3 s sooner.
  * @property {string[]} [config] More lines for rabbitmq.conf: `['consumer_timeout = 60000']`.
+ * @property {string} [advanced] What advanced.config is to hold, for what rabbitmq.conf has no key for. A container goes without.
  * @property {string} [server] Path of the `rabbitmq-server` to run. Default: env JOBRAIL_RABBITMQ_SERVER, else the one found.
  * @property {(line: string) => void} [note] Told what takes long, such as pulling an image. Default: not told.
  */

@@ -4,6 +4,12 @@ import type { Machinery, PrivateBroker } from './machinery.js';
 /** A minority stops by itself instead of going on alone; the documentation recommends it for three nodes. */
 const clusterConfig = ['cluster_partition_handling = pause_minority'];
 
+/**
+ * What a delay queue passes on in the moment in which a leader is lost may never be confirmed. RabbitMQ waits 3 minutes
+ * before it sends such messages again, and only then whatever is behind them; docs/reliability.md recommends 10 s.
+ */
+const clusterAdvanced = '[{rabbit, [{dead_letter_worker_publisher_confirm_timeout, 10000}]}].';
+
 /** The brokers of a run: one that is alone, and a cluster, each started when it is first needed. */
 export class Brokers {
   #started: { nodes: readonly PrivateBroker[]; stop: () => Promise<unknown> } | undefined;
@@ -18,7 +24,7 @@ export class Brokers {
       this.#started =
         count === 1
           ? await this.#alone()
-          : await this.machinery.startRabbitmqCluster({ config: clusterConfig });
+          : await this.machinery.startRabbitmqCluster({ config: clusterConfig, advanced: clusterAdvanced });
       this.#version = await versionOf(this.#started.nodes[0]!.url);
     }
     return this.#started.nodes;

@@ -1,3 +1,4 @@
+import type { Kind } from './kind.js';
 import type { LedgerEvent } from './ledger.js';
 
 /** A job found in the dead-letter queue at the end. */
@@ -22,6 +23,8 @@ export interface Fault {
   endedAt: number;
   /** Names of the workers that had to come back from it. */
   affected: readonly string[];
+  /** Where it hit jobs of one kind only: a run of that kind shows that a worker has come back. */
+  kind?: Kind | undefined;
 }
 
 /** Everything that is known of a scenario when it is over, from records that the code under test has no hand in. */

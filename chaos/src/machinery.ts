@@ -31,5 +31,5 @@ export interface ProcessGuard {
 
 export interface Machinery extends ProcessGuard {
   startRabbitmq(options: { config?: string[] }): Promise<PrivateBroker>;
-  startRabbitmqCluster(options: { config?: string[] }): Promise<PrivateCluster>;
+  startRabbitmqCluster(options: { config?: string[]; advanced?: string }): Promise<PrivateCluster>;
 }

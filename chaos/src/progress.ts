@@ -1,6 +1,6 @@
 import { closeSync, fstatSync, openSync, readdirSync, readSync } from 'node:fs';
 import { join } from 'node:path';
-import { kindOf, shouldDie } from './kind.js';
+import { type Kind, kindOf, shouldDie } from './kind.js';
 import { parseLedger } from './ledger.js';
 
 /** Follows the ledgers of a folder while they are being written. For steering only: the verdict reads them anew. */
@@ -10,15 +10,16 @@ export class Progress {
   /** Confirmed and not completed. */
   readonly #open = new Set<string>();
   readonly #completed = new Set<string>();
-  /** Runs that came to an end, so far. */
-  #completions = 0;
+  /** Runs that came to an end so far, by kind. */
+  readonly #completions = new Map<Kind, number>();
 
   constructor(private readonly folder: string) {}
 
-  /** Reads on and counts. */
-  completions(): number {
+  /** Reads on and counts: all, or those of a kind. */
+  completions(kind?: Kind): number {
     this.#follow();
-    return this.#completions;
+    if (kind !== undefined) return this.#completions.get(kind) ?? 0;
+    return [...this.#completions.values()].reduce((sum, count) => sum + count, 0);
   }
 
   /** Confirmed jobs that are not completed yet and that match: those that should be one day, and those that should die. */
@@ -48,7 +49,7 @@ export class Progress {
       if (what !== 'completed') continue;
       this.#completed.add(id); // may be before the producer has noted the confirm
       this.#open.delete(id);
-      this.#completions++;
+      this.#completions.set(kindOf(id), (this.#completions.get(kindOf(id)) ?? 0) + 1);
     }
   }
 }

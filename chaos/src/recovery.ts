@@ -1,4 +1,5 @@
 import type { Fault, History } from './history.js';
+import { type Kind, kindOf } from './kind.js';
 import type { LedgerEvent } from './ledger.js';
 
 /** How long after the end of a fault the affected workers completed a job that they started after it. */
@@ -11,6 +12,7 @@ export interface Recovery {
 
 /** A run that came to its end. */
 interface Run {
+  kind: Kind;
   startedAt: number;
   completedAt: number;
 }
@@ -38,9 +40,10 @@ export function percentile(sorted: readonly number[], share: number): number | u
   return sorted[Math.min(sorted.length - 1, Math.ceil(sorted.length * share) - 1)];
 }
 
-function firstAfter(runs: readonly Run[], { endedAt }: Fault): number | undefined {
+function firstAfter(runs: readonly Run[], { endedAt, kind }: Fault): number | undefined {
   let first: number | undefined;
-  for (const { startedAt, completedAt } of runs) {
+  for (const { kind: kindOfRun, startedAt, completedAt } of runs) {
+    if (kind !== undefined && kindOfRun !== kind) continue;
     if (startedAt >= endedAt && (first === undefined || completedAt < first)) first = completedAt;
   }
   return first === undefined ? undefined : first - endedAt;
@@ -56,7 +59,7 @@ function completedRuns(events: readonly LedgerEvent[]): Map<string, Run[]> {
     if (what !== 'completed') continue;
     let own = runs.get(by);
     if (!own) runs.set(by, (own = []));
-    own.push({ startedAt: starts.get(key) ?? at, completedAt: at });
+    own.push({ kind: kindOf(id), startedAt: starts.get(key) ?? at, completedAt: at });
   }
   return runs;
 }

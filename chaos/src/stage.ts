@@ -1,6 +1,7 @@
 import { setTimeout as pause } from 'node:timers/promises';
 import { Crew } from './crew.js';
 import type { Fault } from './history.js';
+import type { Kind } from './kind.js';
 import type { PrivateBroker, ProcessGuard } from './machinery.js';
 import type { Member } from './member.js';
 import { Progress } from './progress.js';
@@ -98,11 +99,11 @@ export class Stage {
   }
 
   /** Records that a fault begins; call what it returns when the cause is gone. */
-  begins(what: string, affected: readonly Member[] = this.workers): () => void {
+  begins(what: string, affected: readonly Member[] = this.workers, kind?: Kind): () => void {
     const startedAt = Date.now();
     return () => {
       const endedAt = Date.now();
-      this.faults.push({ what, startedAt, endedAt, affected: affected.map(({ name }) => name) });
+      this.faults.push({ what, startedAt, endedAt, affected: affected.map(({ name }) => name), kind });
       this.options.note(`${what}, ${((endedAt - startedAt) / 1_000).toFixed(1)} s`);
     };
   }
@@ -116,10 +117,10 @@ export class Stage {
     await pause(ms, undefined, { signal: this.options.signal });
   }
 
-  /** Resolves when jobs are completed again. */
-  async flowing(): Promise<void> {
-    const before = this.progress.completions();
-    await this.until(() => this.progress.completions() > before);
+  /** Resolves when jobs are completed again; with a kind, jobs of that kind. */
+  async flowing(kind?: Kind): Promise<void> {
+    const before = this.progress.completions(kind);
+    await this.until(() => this.progress.completions(kind) > before);
   }
 
   async until(condition: () => boolean | Promise<boolean>, everyMs = 50): Promise<void> {

@@ -125,7 +125,7 @@ export class JobService {
     return Object.fromEntries(this.#workers.map(({ queue, running, held }) => [queue, { running, held }]));
   }
 
-  /** Ready when it runs and all its consumers are registered. */
+  /** Ready when it runs, all its consumers are registered and the broker was heard within a heartbeat interval. */
   readiness() {
     const consumers = Object.fromEntries(this.#workers.map(({ queue, ready }) => [queue, ready]));
     const ok = this.#state === 'running' && Object.values(consumers).every(Boolean);

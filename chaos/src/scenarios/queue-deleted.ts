@@ -17,11 +17,11 @@ export const queueDeleted: Scenario = {
     await stage.times(8, 3, async () => {
       await stage.calm(500, 1_500);
       await emptyUrgentLane(stage);
-      const over = stage.begins('lane of the urgent jobs deleted');
+      const over = stage.begins('lane of the urgent jobs deleted', stage.workers, 'urgent');
       await deleteQueue(stage.broker.url, `${stage.prefix}.work.p1`);
       over();
       for (const producer of stage.producers) producer.tell('urgent');
-      await stage.flowing();
+      await stage.flowing('urgent');
     });
     await stage.calm(2_000);
   },

@@ -35,7 +35,7 @@ export interface ConsumeOptions {
 
 /** Consumers of one channel. It is restored after any failure, until it is closed. */
 export interface Subscription {
-  /** True while all consumers are registered. */
+  /** True while all consumers are registered and the broker has been heard within a heartbeat interval. */
   readonly ready: boolean;
   /** No more deliveries; what was delivered can still be settled. */
   pause(): Promise<void>;
@@ -90,6 +90,11 @@ export interface QueueDepth {
   consumers: number;
 }
 
+export interface DeclareOptions {
+  /** Something of the topology was there and is gone. A broker may take its time, so that consumers hear of that first. */
+  again?: boolean;
+}
+
 /** A message broker with the semantics of RabbitMQ. After `close`, every call rejects with `JR_BROKER_CLOSED`. */
 export interface Broker {
   /** Known once connected. */
@@ -107,7 +112,7 @@ export interface Broker {
    * Makes exchanges, queues and bindings exist; does nothing for those that do.
    * @throws TopologyError (`JR_TOPOLOGY_CONFLICT`) when one exists with other arguments.
    */
-  declare(topology: Topology): Promise<void>;
+  declare(topology: Topology, options?: DeclareOptions): Promise<void>;
 
   /** Deletes exchanges and queues, with what is in them. For tests and for people who know. */
   remove(topology: Topology): Promise<void>;

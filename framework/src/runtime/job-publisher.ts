@@ -59,6 +59,8 @@ export class JobPublisher {
   readonly #options: JobPublisherOptions;
   readonly #send: (sending: Sending) => Promise<void>;
   readonly #declared = new Map<string, Promise<void>>();
+  /** Contracts whose queue was deleted and is being declared again. */
+  readonly #declaredAgain = new Map<string, Promise<void>>();
   /** Contracts whose queue is known to exist. */
   readonly #ready = new Set<string>();
   /** Levels and digits of the delay net that are known to exist. */
@@ -130,13 +132,14 @@ export class JobPublisher {
   }
 
   /** Makes the queue of a contract exist, once for each contract. */
-  declare(contract: Contract): Promise<void> {
+  declare(contract: Contract, again = false): Promise<void> {
     const { broker, prefix } = this.#options;
     let declared = this.#declared.get(contract.name);
     if (!declared) {
-      declared = broker
-        .connect()
-        .then(() => broker.declare(jobsTopology(prefix, [contract], brokerFeatures(broker.info?.version))));
+      declared = broker.connect().then(() => {
+        const features = brokerFeatures(broker.info?.version);
+        return broker.declare(jobsTopology(prefix, [contract], features), { again });
+      });
       this.#declared.set(contract.name, declared);
       declared.then(
         () => this.#ready.add(contract.name),
@@ -166,18 +169,29 @@ export class JobPublisher {
       await broker.publish(message);
     } catch (error) {
       if (!isReturned(error)) throw error;
-      await broker.declare(queueTopology(prefix, queue, brokerFeatures(broker.info?.version)));
+      const topology = queueTopology(prefix, queue, brokerFeatures(broker.info?.version));
+      await broker.declare(topology, { again: true });
       await broker.publish(message);
     }
   }
 
   /** Somebody deleted what was declared: it is made again, once. */
   async #publishAgain(to: Destination, message: OutgoingMessage): Promise<void> {
-    this.#declared.delete(to.contract.name);
-    this.#ready.delete(to.contract.name);
-    this.#delayParts.clear();
-    await this.declare(to.contract);
+    await this.#declareAgain(to.contract);
     await this.#route(to, message);
+  }
+
+  #declareAgain(contract: Contract): Promise<void> {
+    const { name } = contract;
+    let declared = this.#declaredAgain.get(name);
+    if (!declared) {
+      this.#declared.delete(name);
+      this.#ready.delete(name);
+      this.#delayParts.clear();
+      declared = this.declare(contract, true).finally(() => this.#declaredAgain.delete(name));
+      this.#declaredAgain.set(name, declared);
+    }
+    return declared;
   }
 
   #route(to: Destination, message: OutgoingMessage): Promise<void> {

@@ -60,6 +60,8 @@ export class Suspects {
   #poll: NodeJS.Timeout | undefined;
   /** Suspects that came back from a trial, and when this process first saw that. */
   readonly #lying = new Map<string, number>();
+  /** Jobs that this process is moving here. */
+  readonly #arriving = new Set<Promise<unknown>>();
 
   constructor(private readonly options: SuspectsOptions) {}
 
@@ -67,6 +69,14 @@ export class Suspects {
   start(): void {
     this.#poll = setInterval(() => this.look(), pollMs);
     this.#poll.unref();
+    this.look();
+  }
+
+  /** Looks for a job once it has been moved here; nothing is tried before, or the ack of the original could die with the process. */
+  async expect(moved: Promise<unknown>): Promise<void> {
+    this.#arriving.add(moved);
+    await moved;
+    this.#arriving.delete(moved);
     this.look();
   }
 
@@ -129,8 +139,18 @@ export class Suspects {
     this.options.log.warn(subject(job), 'job is tried alone: it was in hand when processes died');
     const over = new AbortController();
     void this.#claim(job, over.signal);
+    await this.#allArrived();
     await this.options.run(job);
     over.abort();
+  }
+
+  /** Nothing is being moved here, and the acks of what was have left this process. */
+  async #allArrived(): Promise<void> {
+    const { broker, queue } = this.options;
+    while (this.#arriving.size > 0) {
+      await Promise.all(this.#arriving);
+      await broker.depth(queue).catch(() => undefined); // an answer that follows the acks
+    }
   }
 
   /** Whether this process has seen long enough that nobody takes the suspect up again. */

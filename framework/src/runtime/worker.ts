@@ -102,7 +102,7 @@ export class Worker {
     return this.#options.queue.name;
   }
 
-  /** True while all consumers are registered, or the queue is paused. */
+  /** True while all consumers are registered and the broker is heard, or the queue is paused. */
   get ready(): boolean {
     return this.#subscription !== undefined && (this.#paused || this.#subscription.ready);
   }
@@ -240,7 +240,7 @@ export class Worker {
     const { queue, settler } = this.#options;
     const { delivery } = job;
     if (delivery.redelivered && failedDeliveries(delivery) >= suspectAfter[queue.type]) {
-      this.#move(settler.suspect(job).then(() => this.#suspects.look()));
+      this.#move(this.#suspects.expect(settler.suspect(job)));
       return;
     }
     this.#line.add(job, job.priority);

@@ -47,6 +47,21 @@ describe('when the connection to the broker is lost', () => {
       expect(service.readiness().ok).to.equal(true);
     });
 
+    it('is not ready while the broker is silent, long before the connection is given up', async () => {
+      // The broker speaks every 1.5 s; after 3 s of silence readiness is gone, after 6 s at least the connection.
+      const handlers = [working(lone('lost-silent'), () => undefined)];
+      const service = await stage.start({ handlers, url: `${url}?heartbeat=3` });
+      expect(service.readiness().ok).to.equal(true);
+      proxy.mute();
+      await stage.signals.when(() => !service.readiness().ok, 'the service not to be ready');
+      proxy.allow();
+      await stage.signals.when(() => service.readiness().ok, 'the service to be ready again');
+      const said = stage.signals.of({ what: 'logged' }).map(({ detail }) => (detail as { msg: string }).msg);
+      expect(said.filter((msg) => /consumers (lost|registered)/.test(msg))).to.deep.equal([
+        'consumers registered',
+      ]);
+    });
+
     it('comes back again and again', async () => {
       const contract = lone('lost-often');
       await stage.start({ handlers: [working(contract, () => undefined)], url });

@@ -1,10 +1,12 @@
 import { expect } from 'chai';
 import { AmqpBroker } from '../../src/adapters/amqp/amqp-broker.js';
 import { Scene, text } from '../contract/scene.js';
+import { laneQueue } from '../../src/model/topology.js';
 import { useStage } from '../flow/stage.js';
+import { lone, working } from '../flow/working.js';
 import { TcpProxy } from './tcp-proxy.js';
 
-/** A cluster forgets it at times; here the network keeps back what the broker says. */
+/** The broker forgets it at times; in some of these the network keeps back what it says. */
 describe('a consumer that the broker dropped without a word', () => {
   const stage = useStage();
   let proxy: TcpProxy;
@@ -48,6 +50,38 @@ describe('a consumer that the broker dropped without a word', () => {
     channel.sendToQueue(queue, Buffer.from('to nobody'), { persistent: true });
     proxy.allow();
     expect(text(await deliveries.one())).to.equal('to nobody');
+  });
+
+  it('because its queue was deleted and declared again at once is registered again, with nothing lost', async () => {
+    const queue = await scene.queue('again');
+    const { deliveries, ready } = await scene.consume([queue], { prefetch: 2, settle: (d) => d.ack() });
+    await ready.one();
+    await scene.send(queue, ['before']);
+    await deliveries.one();
+    const channel = await stage.channel();
+    await channel.deleteQueue(queue);
+    await channel.assertQueue(queue, { durable: true, arguments: { 'x-queue-type': 'quorum' } });
+    // What fits into the prefetch is sent to the old consumer and dropped on the way; more than that shows.
+    const after = ['1', '2', '3'];
+    for (const body of after) channel.sendToQueue(queue, Buffer.from(body), { persistent: true });
+    expect((await deliveries.next(3)).map(text).sort()).to.deep.equal(after);
+  });
+
+  it('because its queue was deleted hears of it before a producer declares the queue again', async () => {
+    const contract = lone('deleted-busy');
+    const redelivered: boolean[] = [];
+    const service = stage.service({ handlers: [working(contract, () => undefined)] });
+    service.use({
+      name: 'redelivered',
+      attempt: ({ message }, next) => (redelivered.push(message.redelivered), next()),
+    });
+    await service.start();
+    await stage.client.enqueue(contract, { note: 'before' });
+    await stage.signals.first({ what: 'ended' });
+    await (await stage.channel()).deleteQueue(laneQueue(stage.prefix, contract.queue, 0));
+    await Promise.all(['a', 'b', 'c'].map((note) => stage.client.enqueue(contract, { note })));
+    await stage.signals.next(4, { what: 'ended', outcome: 'completed' });
+    expect(redelivered).to.deep.equal([false, false, false, false]);
   });
 
   it('is told from one that is paused, or has nothing to do', async () => {

@@ -1,5 +1,5 @@
 import type { ChannelModel } from 'amqplib';
-import { type Clock, systemClock } from '../../base/clock.js';
+import { type Clock, pause, systemClock } from '../../base/clock.js';
 import { type Duration, durationMs } from '../../base/duration.js';
 import type { OutgoingMessage } from '../../model/message.js';
 import { mergeTopologies, type Topology, withoutTopology } from '../../model/topology.js';
@@ -7,6 +7,7 @@ import type {
   Broker,
   BrokerInfo,
   ConsumeOptions,
+  DeclareOptions,
   Delivery,
   QueueDepth,
   StreamReading,
@@ -41,6 +42,9 @@ export interface AmqpBrokerOptions {
 const handshakeMs = 5_000;
 const heartbeatS = 10;
 const mostWaiting = 50_000;
+
+/** A queue that was deleted is not declared again before its consumers can have heard of it; see dropped-consumer.ts. */
+const hearOfItMs = 500;
 
 /**
  * RabbitMQ 3.10 to 4.3 by amqplib. Publishing and consuming have a connection each, because a broker in a resource
@@ -86,7 +90,8 @@ export class AmqpBroker implements Broker {
     await this.#publishing.open(this.#connectTimeoutMs);
   }
 
-  async declare(topology: Topology): Promise<void> {
+  async declare(topology: Topology, { again = false }: DeclareOptions = {}): Promise<void> {
+    if (again) await pause(this.#clock, hearOfItMs);
     await this.#request((model) => declareTopology(model, topology));
     this.#declared = mergeTopologies(this.#declared, topology);
   }
@@ -103,7 +108,7 @@ export class AmqpBroker implements Broker {
   async consume(options: ConsumeOptions): Promise<Subscription> {
     await this.#consuming.open(this.#connectTimeoutMs);
     const subscription = new AmqpSubscription(this.#consuming, options, this.#clock, () =>
-      this.declare(this.#declared),
+      this.declare(this.#declared, { again: true }),
     );
     await subscription.start();
     this.#subscriptions.add(subscription);

@@ -6,6 +6,7 @@ import type { BrokerInfo } from '../../ports/broker.js';
 import { closeConnection } from './close.js';
 import { unreachable } from './connect-failure.js';
 import { writeTicksAtOnce } from './cork.js';
+import { Pulse } from './pulse.js';
 import type { TlsOptions } from './tls.js';
 import { surviveUnreadableHeaders } from './unreadable-headers.js';
 
@@ -37,6 +38,7 @@ export class AmqpConnection {
   #model: ChannelModel | undefined;
   #info: BrokerInfo | undefined;
   #blocked: string | undefined;
+  #pulse: Pulse | undefined;
   #loop: Promise<void> | undefined;
   #lastError: Error | undefined;
   readonly #closing = new AbortController();
@@ -58,6 +60,11 @@ export class AmqpConnection {
   /** Why the broker blocks publishers on this connection (a resource alarm), or undefined. */
   get blocked(): string | undefined {
     return this.#blocked;
+  }
+
+  /** False without a connection, or when the broker has been silent on it for a heartbeat interval. */
+  get fresh(): boolean {
+    return this.#model !== undefined && (this.#pulse?.fresh ?? false);
   }
 
   /** Called for each connection that is made; at once when one stands. */
@@ -177,6 +184,7 @@ export class AmqpConnection {
       writeTicksAtOnce(model);
       surviveUnreadableHeaders(model);
       this.#info = infoOf(model);
+      this.#pulse = new Pulse(model, this.options.clock);
       this.#model = model;
       for (const listener of [...this.#upListeners]) listener(model);
     });

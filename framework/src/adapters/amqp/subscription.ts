@@ -1,20 +1,19 @@
 import type { Channel, ChannelModel, ConsumeMessage } from 'amqplib';
 import { type Clock, pause } from '../../base/clock.js';
 import { toError } from '../../base/errors.js';
-import type { MessageProperties } from '../../model/message.js';
-import type { ConsumeOptions, Delivery, Subscription } from '../../ports/broker.js';
+import type { ConsumeOptions, Subscription } from '../../ports/broker.js';
 import { AckLedger } from './ack-ledger.js';
 import { closeChannel } from './close.js';
+import { ConsumedDelivery } from './consumed-delivery.js';
 import type { AmqpConnection } from './connection.js';
-import { droppedConsumer } from './dropped-consumer.js';
+import { droppedConsumer, type WatchedConsumer } from './dropped-consumer.js';
 import { asMissing } from './topology.js';
-import { whyUnreadable } from './unreadable-headers.js';
 
 const firstBackoffMs = 50;
 const longestBackoffMs = 1_000;
 
 /** Between looks whether the broker still has the consumers. */
-const lookEveryMs = 3_000;
+const lookEveryMs = 2_000;
 
 /** So many settlements a channel has under way to a quorum queue; it keeps others until the queue has taken some. */
 const settlementsUnderWay = 32;
@@ -54,7 +53,7 @@ export class AmqpSubscription implements Subscription {
   }
 
   get ready(): boolean {
-    return this.#generation !== undefined && !this.#paused;
+    return this.#generation !== undefined && !this.#paused && this.connection.fresh;
   }
 
   /** Resolves when all consumers are registered; rejects with what prevents it the first time. */
@@ -142,7 +141,6 @@ export class AmqpSubscription implements Subscription {
   /** Notices a consumer that the broker has dropped without a word, until the end. */
   async #keepLooking(): Promise<void> {
     const { signal } = this.#stopping;
-    const queues = this.options.queues.map(({ name }) => name);
     for (;;) {
       await pause(this.clock, lookEveryMs, signal);
       if (signal.aborted) return;
@@ -150,7 +148,7 @@ export class AmqpSubscription implements Subscription {
       const { model } = this.connection;
       if (!model || !generation?.registered || this.#resizing) continue;
       const { replacements } = generation;
-      const dropped = await droppedConsumer(model, queues).catch(() => undefined);
+      const dropped = await droppedConsumer(model, generation.consumers).catch(() => undefined);
       if (generation.replacements > replacements) continue; // it may have looked between two consumers
       if (dropped !== undefined && generation.registered) generation.dropped(dropped);
     }
@@ -165,8 +163,7 @@ export class AmqpSubscription implements Subscription {
   }
 }
 
-interface Consumer {
-  readonly queue: string;
+interface Consumer extends WatchedConsumer {
   /** Place of its queue in `options.queues`. */
   readonly lane: number;
   prefetch: number;
@@ -220,12 +217,19 @@ class Generation {
     return !this.lost && !this.#closing && this.#consumers.length === this.options.queues.length;
   }
 
+  /** Those that the broker should serve. */
+  get consumers(): readonly WatchedConsumer[] {
+    return this.#consumers;
+  }
+
   /** @param resized instead of the prefetch that each queue began with. */
   async consume(resized?: number): Promise<void> {
     for (const [lane, { name: queue, prefetch: first }] of this.options.queues.entries()) {
       const prefetch = resized ?? first;
-      const tag = await this.#register(queue, lane, prefetch);
-      this.#consumers.push({ queue, lane, prefetch, tag });
+      const hasRoom = () => !this.#isFull(consumer);
+      const consumer: Consumer = { queue, lane, prefetch, tag: '', came: 0, hasRoom };
+      await this.#register(consumer);
+      this.#consumers.push(consumer);
     }
   }
 
@@ -254,7 +258,7 @@ class Generation {
     this.replacements++;
     await this.channel.cancel(consumer.tag);
     consumer.prefetch = prefetch;
-    consumer.tag = await this.#register(consumer.queue, consumer.lane, prefetch);
+    await this.#register(consumer);
   }
 
   #isFull({ lane, prefetch }: Consumer): boolean {
@@ -277,11 +281,11 @@ class Generation {
     });
   }
 
-  async #register(queue: string, lane: number, prefetch: number): Promise<string> {
-    await this.channel.prefetch(prefetch);
-    const onMessage = (message: ConsumeMessage | null) => this.#delivered(queue, lane, message);
-    const { consumerTag } = await this.channel.consume(queue, onMessage);
-    return consumerTag;
+  async #register(consumer: Consumer): Promise<void> {
+    await this.channel.prefetch(consumer.prefetch);
+    const onMessage = (message: ConsumeMessage | null) => this.#delivered(consumer, message);
+    const { consumerTag } = await this.channel.consume(consumer.queue, onMessage);
+    consumer.tag = consumerTag;
   }
 
   async cancel(): Promise<void> {
@@ -314,21 +318,23 @@ class Generation {
     }
   }
 
-  #delivered(queue: string, lane: number, message: ConsumeMessage | null): void {
+  #delivered(consumer: Consumer, message: ConsumeMessage | null): void {
+    const { queue, lane } = consumer;
     if (message === null) {
       this.dropped(queue);
       return;
     }
     if (this.#closing) return; // the broker gets it back with the channel
+    consumer.came++;
     this.ledger.delivered(message.fields.deliveryTag, lane);
-    this.options.onDelivery(new AmqpDelivery(queue, message, this.ledger));
+    this.options.onDelivery(new ConsumedDelivery(queue, message, this.ledger));
     this.#onDelivered?.();
   }
 
   /** The broker ended one consumer: the queue is gone or moved, or an ack took too long. All start again, on a channel. */
   dropped(queue: string): void {
     this.ledger.flush();
-    this.#abandon(new Error(`the broker cancelled the consumer of queue "${queue}"`));
+    this.#abandon(new Error(`the broker no longer serves the consumer of queue "${queue}"`));
     void closeChannel(this.channel);
   }
 
@@ -347,49 +353,5 @@ class Generation {
     } catch {
       this.ledger.abandon();
     }
-  }
-}
-
-class AmqpDelivery implements Delivery {
-  readonly #ledger: AckLedger;
-  readonly #tag: number;
-  readonly exchange: string;
-  readonly routingKey: string;
-  readonly redelivered: boolean;
-  readonly body: Buffer;
-  readonly properties: MessageProperties;
-
-  constructor(
-    readonly queue: string,
-    { fields, properties, content }: ConsumeMessage,
-    ledger: AckLedger,
-  ) {
-    this.#ledger = ledger;
-    this.#tag = fields.deliveryTag;
-    this.exchange = fields.exchange;
-    this.routingKey = fields.routingKey;
-    this.redelivered = fields.redelivered;
-    this.body = content;
-    this.properties = properties as MessageProperties;
-  }
-
-  get stale(): boolean {
-    return this.#ledger.closed;
-  }
-
-  get unreadable(): Error | undefined {
-    return whyUnreadable(this.properties);
-  }
-
-  ack(): void {
-    this.#ledger.ack(this.#tag);
-  }
-
-  requeue(): void {
-    this.#ledger.nack(this.#tag, true);
-  }
-
-  reject(): void {
-    this.#ledger.nack(this.#tag, false);
   }
 }
