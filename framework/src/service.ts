@@ -97,6 +97,7 @@ export class JobService {
       prefix: this.#settings.prefix,
       clock: this.#settings.clock,
       log: this.#log,
+      reader: () => ({ service: options.name, queues: this.#workers.map(({ facts }) => facts) }),
       onOrder: (order, live) => this.#obey(order, live),
     });
     this.#filters = [traceFilter, logFilter(this.#log)];

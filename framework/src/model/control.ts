@@ -1,4 +1,5 @@
 import { ContractError, describe } from '../base/errors.js';
+import { mostPriorities } from './contract.js';
 
 /*
  * What is said to all processes of a deployment. The messages lie on a stream that each process reads from its beginning,
@@ -30,6 +31,23 @@ export interface DrainService {
 export interface Mark {
   action: 'mark';
   id: string;
+  /** Of a service that starts: what it is, so that people can find its queues. */
+  service?: string | undefined;
+  queues?: readonly QueueFacts[] | undefined;
+}
+
+/** What has to be known to find a queue on the broker. */
+export interface QueueFacts {
+  name: string;
+  type: 'quorum' | 'classic';
+  priorities: number;
+  contracts: readonly string[];
+}
+
+/** A queue as services have told of it. */
+export interface KnownQueue extends QueueFacts {
+  /** Names of the services that consume it. */
+  services: readonly string[];
 }
 
 export type ControlOrder = PauseQueue | CancelJob | DrainService;
@@ -94,11 +112,19 @@ const subjectOf: Record<string, [name: string, type: 'string' | 'number'][] | un
 export class ControlState {
   readonly #paused = new Map<string, ControlMessage & PauseQueue>();
   readonly #cancelled = new Map<string, ControlMessage & CancelJob>();
+  readonly #known = new Map<string, KnownQueue>();
 
   apply(message: ControlMessage, now: number): void {
     if (message.action === 'pause') this.#paused.set(message.queue, message);
     else if (message.action === 'resume') this.#paused.delete(message.queue);
     else if (message.action === 'cancel' && message.until > now) this.#cancel(message);
+    else if (message.action === 'mark' && message.service !== undefined)
+      this.#learn(message.service, message);
+  }
+
+  /** Queues of the services that were ever started, by name. */
+  get knownQueues(): KnownQueue[] {
+    return [...this.#known.values()].sort((a, b) => (a.name < b.name ? -1 : 1));
   }
 
   /** Who paused a queue and when; undefined for one that is not paused. */
@@ -117,6 +143,17 @@ export class ControlState {
     return cancel && cancel.until > now ? cancel : undefined;
   }
 
+  #learn(service: string, { queues }: Mark): void {
+    if (!Array.isArray(queues)) return;
+    for (const queue of queues as readonly unknown[]) {
+      if (!isQueueFacts(queue)) continue;
+      const before = this.#known.get(queue.name);
+      const services = [...new Set([...(before?.services ?? []), service])];
+      const contracts = [...new Set([...(before?.contracts ?? []), ...queue.contracts])];
+      this.#known.set(queue.name, { ...queue, services, contracts });
+    }
+  }
+
   #cancel(message: ControlMessage & CancelJob): void {
     this.#cancelled.delete(message.job);
     this.#cancelled.set(message.job, message);
@@ -124,4 +161,17 @@ export class ControlState {
     const [oldest] = this.#cancelled.keys();
     this.#cancelled.delete(oldest!);
   }
+}
+
+function isQueueFacts(value: unknown): value is QueueFacts {
+  const { name, type, priorities, contracts } = (value ?? {}) as Partial<QueueFacts>;
+  return (
+    typeof name === 'string' &&
+    (type === 'quorum' || type === 'classic') &&
+    typeof priorities === 'number' &&
+    priorities >= 1 &&
+    priorities <= mostPriorities &&
+    Array.isArray(contracts) &&
+    contracts.every((contract) => typeof contract === 'string')
+  );
 }

@@ -15,6 +15,7 @@ export const header = {
   retryOf: 'x-jobrail-retry-of',
   attempts: 'x-jobrail-attempts',
   deliveries: 'x-jobrail-deliveries',
+  replays: 'x-jobrail-replays',
   errorName: 'x-jobrail-error-name',
   errorMessage: 'x-jobrail-error-message',
   errorStack: 'x-jobrail-error-stack',
@@ -59,6 +60,8 @@ export interface Envelope {
   enqueuedAt: number;
   dueAt: number | undefined;
   expiresAt: number | undefined;
+  /** How often it was sent again from the dead letters. */
+  replays: number;
 }
 
 /**
@@ -87,6 +90,7 @@ export function readEnvelope(message: IncomingMessage, now: number, fallbackId: 
     enqueuedAt: moment(headers, header.enqueuedAt) ?? timeOf(id, properties.timestamp) ?? now,
     dueAt: moment(headers, header.dueAt),
     expiresAt: moment(headers, header.expiresAt),
+    replays: count(headers, header.replays, 0) ?? 0,
   };
 }
 

@@ -51,13 +51,19 @@ export const defaultPrefix = 'jobrail';
 /** A message that no consumer can finish ends in the dead letters after so many deliveries, by the broker itself. */
 const deliveryLimit = 100;
 
+/**
+ * Of a queue that people look into: whoever looks takes messages and gives them back, and RabbitMQ from 4.0 on drops what
+ * came back more than 20 times, unless there is a limit.
+ */
+const keptArguments: QueueArguments = { 'x-queue-type': 'quorum', 'x-delivery-limit': 2 ** 31 - 1 };
+
 export const jobsExchange = (prefix: string) => `${prefix}.jobs`;
 export const deadExchange = (prefix: string) => `${prefix}.dead`;
 export const delayExchange = (prefix: string, level: number) => `${prefix}.delay.${level}`;
 export const deliverExchange = (prefix: string) => `${prefix}.delay.deliver`;
 export const unroutable = (prefix: string) => `${prefix}.unroutable`;
 export const controlStream = (prefix: string) => `${prefix}.control`;
-export const deadQueue = (prefix: string, queue: Queue) => `${prefix}.${queue.name}.dead`;
+export const deadQueue = (prefix: string, queue: Pick<Queue, 'name'>) => `${prefix}.${queue.name}.dead`;
 
 /** Where jobs wait that may be what kills their process. */
 export const suspectsQueue = (prefix: string, queue: Queue) => `${prefix}.${queue.name}.suspects`;
@@ -141,14 +147,14 @@ function baseTopology(prefix: string): Topology {
       { name: deadExchange(prefix), type: 'topic', alternate: lost },
       { name: deliverExchange(prefix), type: 'topic', alternate: lost },
     ],
-    queues: [{ name: lost, arguments: { 'x-queue-type': 'quorum' } }],
+    queues: [{ name: lost, arguments: keptArguments }],
     bindings: [{ source: lost, routingKey: '', queue: lost }],
   };
 }
 
 function addQueue(plan: Topology, prefix: string, queue: Queue, features: BrokerFeatures): void {
   const dead = deadQueue(prefix, queue);
-  plan.queues.push({ name: dead, arguments: { 'x-queue-type': 'quorum' } });
+  plan.queues.push({ name: dead, arguments: keptArguments });
   plan.bindings.push({ source: deadExchange(prefix), routingKey: queue.name, queue: dead });
   plan.queues.push({
     name: suspectsQueue(prefix, queue),

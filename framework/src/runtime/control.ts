@@ -7,6 +7,8 @@ import {
   type ControlMessage,
   type ControlOrder,
   ControlState,
+  type KnownQueue,
+  type QueueFacts,
   readControl,
 } from '../model/control.js';
 import type { JobLog } from '../model/job-context.js';
@@ -20,6 +22,8 @@ export interface ControlOptions {
   clock: Clock;
   log: Pick<JobLog, 'warn'>;
   /** Told of each message after it was applied; `live` is false for those from before `start`. */
+  /** Who reads, where it is a service: told to all with the mark. */
+  reader?: () => { service: string; queues: readonly QueueFacts[] };
   onOrder?: (order: ControlOrder & ControlMessage, live: boolean) => void;
 }
 
@@ -85,6 +89,11 @@ export class Control {
     return this.#state.pausedQueues;
   }
 
+  /** Queues of the services that were ever started, by name. */
+  get knownQueues(): KnownQueue[] {
+    return this.#state.knownQueues;
+  }
+
   /** The cancel of a job, if there is one. */
   cancelOf(job: string): (CancelJob & { at: number; by: string }) | undefined {
     return this.#state.cancelOf(job, this.options.clock.now());
@@ -92,9 +101,10 @@ export class Control {
 
   /** Tries until the broker has it: the mark also tells when a stream that was away can be read. */
   async #leaveMark(): Promise<void> {
-    const { broker, prefix, clock, log } = this.options;
+    const { broker, prefix, clock, log, reader } = this.options;
     const { signal } = this.#stopping;
-    const mark = { v: 1 as const, action: 'mark' as const, id: this.#mark, at: clock.now(), by: 'start' };
+    const about = { v: 1, at: clock.now(), by: 'start' } as const;
+    const mark: ControlMessage = { ...about, action: 'mark', id: this.#mark, ...reader?.() };
     while (!signal.aborted && !this.live) {
       const error = await publishControl(broker, prefix, mark).catch(toError);
       if (!error || signal.aborted) return;

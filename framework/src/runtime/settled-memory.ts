@@ -1,8 +1,8 @@
 import type { Envelope } from '../model/envelope.js';
 
 /** What tells one attempt of one job from all others. One that was snoozed has the same number, but another due time. */
-export function attemptKey({ id, attempt, dueAt, enqueuedAt }: Envelope): string {
-  return `${id} ${attempt} ${dueAt ?? enqueuedAt}`;
+export function attemptKey({ id, attempt, dueAt, enqueuedAt, replays }: Envelope): string {
+  return `${id} ${attempt} ${dueAt ?? enqueuedAt} ${replays}`;
 }
 
 /**

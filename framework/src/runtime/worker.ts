@@ -1,6 +1,7 @@
 import { type Clock, pause, type Timer } from '../base/clock.js';
 import { redactError } from '../base/redact.js';
 import type { Queue } from '../model/contract.js';
+import type { QueueFacts } from '../model/control.js';
 import { holdMs } from '../model/delay.js';
 import type { JobLog } from '../model/job-context.js';
 import { Shutdown } from '../model/outcome.js';
@@ -100,6 +101,12 @@ export class Worker {
 
   get queue(): string {
     return this.#options.queue.name;
+  }
+
+  get facts(): QueueFacts {
+    const { queue, executors } = this.#options;
+    const { name, type, priorities } = queue;
+    return { name, type, priorities, contracts: executors.map(({ handler }) => handler.contract.name) };
   }
 
   /** True while all consumers are registered and the broker is heard, or the queue is paused. */

@@ -114,7 +114,10 @@ describe('jobsTopology', () => {
       routingKey: 'email',
       queue: deadQueue('p', email),
     });
-    expect(argumentsOf(plan, deadQueue('p', email))).to.deep.equal({ 'x-queue-type': 'quorum' });
+    expect(argumentsOf(plan, deadQueue('p', email))).to.deep.equal({
+      'x-queue-type': 'quorum',
+      'x-delivery-limit': 2 ** 31 - 1,
+    });
   });
 
   it('gives a classic queue its priorities, and nothing that only quorum queues know', () => {

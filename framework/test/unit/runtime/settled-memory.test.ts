@@ -21,6 +21,7 @@ describe('SettledMemory', () => {
       enqueuedAt: 5,
       dueAt: undefined,
       expiresAt: undefined,
+      replays: 0,
     };
     const others = [{ id: 'b' }, { attempt: 2 }, { enqueuedAt: 6 }, { dueAt: 9 }];
     const keys = [envelope, ...others.map((other) => ({ ...envelope, ...other }))].map(attemptKey);
