@@ -1,6 +1,7 @@
 import { expect } from 'chai';
 import fc from 'fast-check';
 import type { HeaderValue, MessageProperties } from '../../src/model/message.js';
+import type { Delivery } from '../../src/ports/broker.js';
 import { AmqpBroker } from '../../src/adapters/amqp/amqp-broker.js';
 import { useStage } from './stage.js';
 
@@ -17,7 +18,7 @@ const value: fc.Arbitrary<HeaderValue> = fc.letrec<{ value: HeaderValue }>((tie)
     fc.integer({ min: -70_000, max: 70_000 }),
     fc.integer({ min: -(2 ** 40), max: 2 ** 40 }),
     fc.constantFrom(2 ** 31, -(2 ** 31), -(2 ** 31) - 1, 2 ** 53, -128, 128, 32_768),
-    fc.double({ noNaN: true, noDefaultInfinity: true }).filter((n) => !Object.is(n, -0)),
+    fc.double({ min: -1e18, noNaN: true, noDefaultInfinity: true }).filter((n) => !Object.is(n, -0)),
     fc.array(tie('value'), { maxLength: 4 }),
     fc.dictionary(fc.string({ minLength: 1, maxLength: 20 }).filter(plain), tie('value'), {
       maxKeys: 4,
@@ -51,6 +52,12 @@ const properties: fc.Arbitrary<MessageProperties> = fc.record(
   { requiredKeys: ['headers', 'messageId'] },
 );
 
+const sizes = [0, 1, 8, 16_383, 16_384, 16_385, 65_500, 65_536, 131_064, 131_065, 400_000, 3, 2_000_000, 5];
+
+function defined(of: object): object {
+  return Object.fromEntries(Object.entries(of).filter(([, one]) => one !== undefined));
+}
+
 describe('a message', () => {
   const stage = useStage();
 
@@ -74,20 +81,57 @@ describe('a message', () => {
         const got = await channel.get(queue, { noAck: true });
         if (!got) throw new Error('nothing came');
         expect(got.content.equals(body)).to.equal(true);
-        const given = Object.fromEntries(
-          Object.entries(got.properties as object).filter(([, one]) => one !== undefined),
-        );
-        expect(given).to.deep.equal({ deliveryMode: 2, ...sent });
+        expect(defined(got.properties)).to.deep.equal({ deliveryMode: 2, ...sent });
       }),
       { numRuns: 150 },
     );
   });
 
+  it('reaches a consumer as it was sent, whatever is in its properties and headers', async () => {
+    const { queue, broker, channel } = await queueAndBroker();
+    let take: (delivery: Delivery) => void = () => undefined;
+    const subscription = await broker.consume({
+      queues: [{ name: queue, prefetch: 10 }],
+      onDelivery: (delivery) => take(delivery),
+    });
+    await fc.assert(
+      fc.asyncProperty(properties, fc.uint8Array({ maxLength: 400 }), async (sent, bytes) => {
+        const body = Buffer.from(bytes);
+        const coming = new Promise<Delivery>((resolve) => (take = resolve));
+        channel.sendToQueue(queue, body, sent);
+        const got = await coming;
+        expect([got.queue, got.exchange, got.routingKey]).to.deep.equal([queue, '', queue]);
+        expect([got.redelivered, got.unreadable]).to.deep.equal([false, undefined]);
+        expect(got.body.equals(body)).to.equal(true);
+        expect(defined(got.properties)).to.deep.equal({ ...sent });
+        got.ack();
+      }),
+      { numRuns: 150 },
+    );
+    await subscription.close();
+  });
+
+  it('of any size reaches a consumer in its place', async () => {
+    const { queue, broker, channel } = await queueAndBroker();
+    const bodies = sizes.map((size, i) => Buffer.alloc(size, `${i} `));
+    for (const [i, body] of bodies.entries()) channel.sendToQueue(queue, body, { messageId: `${i}` });
+    const got: Delivery[] = [];
+    await new Promise<void>((resolve, reject) => {
+      const onDelivery = (delivery: Delivery) => {
+        got.push(delivery);
+        delivery.ack();
+        if (got.length === bodies.length) resolve();
+      };
+      broker.consume({ queues: [{ name: queue, prefetch: 100 }], onDelivery }).catch(reject);
+    });
+    for (const [i, { properties: given, body }] of got.entries()) {
+      expect(given.messageId).to.equal(`${i}`);
+      expect(body.equals(bodies[i]!), `${body.length} bytes`).to.equal(true);
+    }
+  });
+
   it('of any size keeps its body and its place among others', async () => {
     const { queue, broker, channel } = await queueAndBroker();
-    const sizes = [
-      0, 1, 8, 16_383, 16_384, 16_385, 65_500, 65_536, 131_064, 131_065, 400_000, 3, 2_000_000, 5,
-    ];
     const bodies = sizes.map((size, i) => Buffer.alloc(size, `${i} `));
     await Promise.all(
       bodies.map((body, i) =>

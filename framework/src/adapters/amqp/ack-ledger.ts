@@ -6,6 +6,10 @@ export interface AckSender {
   nack(tag: number, requeue: boolean): void;
 }
 
+/** Beyond all lanes: a tag that nobody here was given, and one whose settlement was sent. */
+const unknown = 1_000;
+const gone = 1_001;
+
 /** An ack that waits for an older delivery to be settled goes out by itself after this. */
 const aheadWaitMs = 5;
 
@@ -18,10 +22,18 @@ const aheadWaitMs = 5;
  * by one. When the channel is gone the ledger is closed and sends nothing: the tags mean nothing on another channel.
  */
 export class AckLedger {
-  /** Tag to the lane it came from, in order of delivery; to the complement of the lane once it is settled. */
-  readonly #outstanding = new Map<number, number>();
+  /**
+   * What became of each delivery, from the oldest that is not settled: the tags of a channel count up without a gap. The
+   * lane of one that is outstanding; the complement of its lane when it is settled; `gone` when the broker knows it.
+   */
+  #states: number[] = [];
+  /** Where the oldest stands, and its tag. */
+  #head = 0;
+  #headTag = 1;
+  #size = 0;
+  /** Settled, and not sent. */
   #ahead = 0;
-  #flush: NodeJS.Immediate | undefined;
+  #scheduled = false;
   #straggle: Timer | undefined;
   #closed = false;
   #held = false;
@@ -35,35 +47,43 @@ export class AckLedger {
     return this.#closed;
   }
 
-  /** Deliveries that are neither acked nor given back. */
+  /** Deliveries that the broker does not know to be settled. */
   get size(): number {
-    return this.#outstanding.size;
+    return this.#size;
   }
 
   /** Deliveries from a lane that the broker does not know to be settled. */
   unacked(lane: number): number {
     let count = 0;
-    for (const from of this.#outstanding.values()) if (from === lane || from === ~lane) count++;
+    for (let at = this.#head; at < this.#states.length; at++) {
+      const state = this.#states[at]!;
+      if (state === lane || state === ~lane) count++;
+    }
     return count;
   }
 
   delivered(tag: number, lane = 0): void {
-    this.#outstanding.set(tag, lane);
+    // A tag that was passed over belongs to nobody here; it stays outstanding, so no `multiple` ack goes over it.
+    while (this.#headTag + this.#states.length - this.#head < tag) this.#states.push(unknown);
+    this.#states.push(lane);
+    this.#size++;
   }
 
   ack(tag: number): void {
-    const lane = this.#outstanding.get(tag);
-    if (this.#closed || lane === undefined || lane < 0) return;
-    this.#outstanding.set(tag, ~lane);
+    const at = this.#outstanding(tag);
+    if (at < 0) return;
+    this.#states[at] = ~this.#states[at]!;
     this.#ahead++;
-    this.#flush ??= setImmediate(this.flush);
+    this.#schedule();
   }
 
   nack(tag: number, requeue: boolean): void {
-    if (this.#closed || !(this.#outstanding.get(tag)! >= 0)) return;
-    this.#outstanding.delete(tag);
+    const at = this.#outstanding(tag);
+    if (at < 0) return;
+    this.#states[at] = gone;
+    this.#size--;
     this.sender.nack(tag, requeue);
-    this.#flush ??= setImmediate(this.flush);
+    this.#schedule();
   }
 
   /** Keeps acks until `release`. What is given back goes at once. */
@@ -77,22 +97,23 @@ export class AckLedger {
   }
 
   /** Sends the ack of the settled run now. */
-  readonly flush = (): void => {
-    clearImmediate(this.#flush);
-    this.#flush = undefined;
+  flush(): void {
     if (this.#closed || this.#held) return;
     let run = 0;
     let count = 0;
-    for (const [tag, lane] of this.#outstanding) {
-      if (lane >= 0) break;
-      this.#outstanding.delete(tag);
-      run = tag;
+    for (; this.#head < this.#states.length; this.#head++, this.#headTag++) {
+      const state = this.#states[this.#head]!;
+      if (state >= 0 && state !== gone) break;
+      if (state === gone) continue;
+      run = this.#headTag;
       count++;
     }
     if (count > 0) this.sender.ack(run, count > 1);
     this.#ahead -= count;
+    this.#size -= count;
+    this.#compact();
     if (this.#ahead > 0) this.#straggle ??= this.clock.setTimer(aheadWaitMs, this.#sendAhead, true);
-  };
+  }
 
   /** Sends everything settled and forgets the channel. */
   close(): void {
@@ -104,20 +125,51 @@ export class AckLedger {
   /** The channel is gone: nothing is sent any more. */
   abandon(): void {
     this.#closed = true;
-    clearImmediate(this.#flush);
     this.#straggle?.cancel();
-    this.#outstanding.clear();
+    this.#states = [];
     this.#ahead = 0;
+    this.#size = 0;
+  }
+
+  /** Where an outstanding delivery stands; -1 when it is settled, or nothing is known of it. */
+  #outstanding(tag: number): number {
+    const at = this.#head + tag - this.#headTag;
+    if (this.#closed || at < this.#head || at >= this.#states.length) return -1;
+    const state = this.#states[at]!;
+    return state >= 0 && state < unknown ? at : -1;
+  }
+
+  /** At the end of the tick: after what the handlers that are done by then have settled. */
+  #schedule(): void {
+    if (this.#scheduled) return;
+    this.#scheduled = true;
+    process.nextTick(this.#endOfTick);
+  }
+
+  readonly #endOfTick = (): void => {
+    this.#scheduled = false;
+    this.flush();
+  };
+
+  #compact(): void {
+    if (this.#head === this.#states.length) {
+      this.#states.length = 0;
+      this.#head = 0;
+    } else if (this.#head > 4_096 && this.#head * 2 > this.#states.length) {
+      this.#states = this.#states.slice(this.#head);
+      this.#head = 0;
+    }
   }
 
   readonly #sendAhead = (): void => {
     this.#straggle?.cancel();
     this.#straggle = undefined;
     if (this.#closed || this.#held || this.#ahead === 0) return;
-    for (const [tag, lane] of this.#outstanding) {
-      if (lane >= 0) continue;
-      this.#outstanding.delete(tag);
-      this.sender.ack(tag, false);
+    for (let at = this.#head; at < this.#states.length; at++) {
+      if (this.#states[at]! >= 0) continue;
+      this.#states[at] = gone;
+      this.#size--;
+      this.sender.ack(this.#headTag + at - this.#head, false);
     }
     this.#ahead = 0;
   };

@@ -6,6 +6,7 @@ import type { BrokerInfo } from '../../ports/broker.js';
 import { closeConnection } from './close.js';
 import { unreachable } from './connect-failure.js';
 import { writeTicksAtOnce } from './cork.js';
+import { DeliveryReader } from './delivery-reader.js';
 import { Pulse } from './pulse.js';
 import type { TlsOptions } from './tls.js';
 import { surviveUnreadableHeaders } from './unreadable-headers.js';
@@ -183,6 +184,7 @@ export class AmqpConnection {
       });
       writeTicksAtOnce(model);
       surviveUnreadableHeaders(model);
+      DeliveryReader.install(model);
       this.#info = infoOf(model);
       this.#pulse = new Pulse(model, this.options.clock);
       this.#model = model;

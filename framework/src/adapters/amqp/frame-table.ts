@@ -125,3 +125,93 @@ function room(into: Buffer, at: number, bytes: number): number {
   if (at + bytes <= into.length) return at + bytes;
   throw new RangeError(`headers exceed the ${into.length} bytes that they may have`);
 }
+
+/**
+ * Reads an AMQP table, as amqplib does: timestamps and decimals, which JavaScript does not have, as `{ '!': type, value }`.
+ * @throws TypeError, or RangeError where it is broken or nested too deep.
+ */
+export function readTable(from: Buffer, start: number, end: number): MessageHeaders {
+  const headers: Record<string, unknown> = {};
+  const cursor: Cursor = { from, at: start };
+  while (cursor.at < end) {
+    const name = readBytes(cursor, from.readUInt8(cursor.at++)).toString('utf8');
+    headers[name] = readValue(cursor);
+  }
+  return headers as MessageHeaders;
+}
+
+interface Cursor {
+  from: Buffer;
+  at: number;
+}
+
+function readValue(cursor: Cursor): unknown {
+  const { from } = cursor;
+  const tag = String.fromCharCode(from.readUInt8(cursor.at++));
+  const { at } = cursor;
+  const size = fixedSize[tag];
+  if (size !== undefined) cursor.at += size;
+  switch (tag) {
+    case 'S':
+      return readBytes(cursor, readLength(cursor)).toString('utf8');
+    case 'b':
+      return from.readInt8(at);
+    case 'B':
+      return from.readUInt8(at);
+    case 's':
+      return from.readInt16BE(at);
+    case 'u':
+      return from.readUInt16BE(at);
+    case 'I':
+      return from.readInt32BE(at);
+    case 'i':
+      return from.readUInt32BE(at);
+    case 'l':
+      return Number(from.readBigInt64BE(at));
+    case 'd':
+      return from.readDoubleBE(at);
+    case 'f':
+      return from.readFloatBE(at);
+    case 't':
+      return from.readUInt8(at) !== 0;
+    case 'V':
+      return null;
+    case 'T':
+      return { '!': 'timestamp', value: Number(from.readBigUInt64BE(at)) };
+    case 'D':
+      return { '!': 'decimal', value: { places: from.readUInt8(at), digits: from.readUInt32BE(at + 1) } };
+    case 'x':
+      return readBytes(cursor, readLength(cursor));
+    case 'F': {
+      const end = readLength(cursor) + cursor.at;
+      const table = readTable(from, cursor.at, end);
+      cursor.at = end;
+      return table;
+    }
+    case 'A': {
+      const end = readLength(cursor) + cursor.at;
+      const items: unknown[] = [];
+      while (cursor.at < end) items.push(readValue(cursor));
+      return items;
+    }
+    default:
+      throw new TypeError(`Unexpected type tag "${tag}"`);
+  }
+}
+
+const fixedSize: Record<string, number> = {
+  b: 1, B: 1, s: 2, u: 2, I: 4, i: 4, l: 8, d: 8, f: 4, t: 1, V: 0, T: 8, D: 5,
+}; // prettier-ignore
+
+function readLength(cursor: Cursor): number {
+  const length = cursor.from.readUInt32BE(cursor.at);
+  cursor.at += 4;
+  return length;
+}
+
+function readBytes(cursor: Cursor, length: number): Buffer {
+  const bytes = cursor.from.subarray(cursor.at, cursor.at + length);
+  if (bytes.length < length) throw new RangeError('a header goes beyond the end of its frame');
+  cursor.at += length;
+  return bytes;
+}

@@ -1,4 +1,4 @@
-import type { ConfirmChannel } from 'amqplib';
+import type { Channel } from 'amqplib';
 import type { MessageProperties, OutgoingMessage } from '../../model/message.js';
 import { mostHeaderBytes, writeTable } from './frame-table.js';
 
@@ -25,16 +25,18 @@ const fixedHeaderBytes = 64;
 const frameEnd = 0xce;
 /** Type, channel, size and end of a frame. */
 const frameOverhead = 8;
+/** Of the frame of an ack or nack. */
+const settlementBytes = 21;
 const mostTextBytes = 255;
 const headerScratch = Buffer.allocUnsafeSlow(mostHeaderBytes);
 
 /**
- * Writes messages as AMQP frames straight to the socket of a connection, those of a tick together.
+ * Writes messages, acks and nacks of a channel as AMQP frames straight to the socket, those of a tick together.
  *
  * amqplib allocates six buffers for each message and passes them through two object streams, which takes longer than all
  * that Jobrail does to a job before. Its frames and these may mix on one connection, because each write is of whole
- * frames; on one channel all messages go by this way, so they keep their order. Reaches into amqplib, whose version is
- * pinned; if its inside ever looks different, `open` returns undefined and messages go by `channel.publish`.
+ * frames; on one channel all of a kind go by this way, so they keep their order. Reaches into amqplib, whose version is
+ * pinned; if its inside ever looks different, `open` returns undefined and they go by the functions of the channel.
  */
 export class FrameWriter {
   #slab = Buffer.alloc(0);
@@ -47,7 +49,7 @@ export class FrameWriter {
   #exchange: string | undefined;
   #routingKey: string | undefined;
 
-  static open(channel: ConfirmChannel): FrameWriter | undefined {
+  static open(channel: Channel): FrameWriter | undefined {
     const { ch, connection } = channel as unknown as Partial<Inside>;
     const { stream, muxer, frameMax } = connection ?? {};
     const known =
@@ -82,14 +84,40 @@ export class FrameWriter {
       throw error;
     }
     this.#writeBody(body);
-    if (this.#scheduled) return;
-    this.#scheduled = true;
-    process.nextTick(this.#flush);
+    this.#schedule();
+  }
+
+  /** Acknowledges a delivery of this channel, with `multiple` all before it too. */
+  ack(deliveryTag: number, multiple: boolean): void {
+    this.#settle(80, deliveryTag, multiple ? 1 : 0);
+  }
+
+  /** Gives a delivery back, to its queue or to where that dead-letters. */
+  nack(deliveryTag: number, requeue: boolean): void {
+    this.#settle(120, deliveryTag, requeue ? 2 : 0);
   }
 
   /** Nothing is written any more: the channel is closed, or about to be. */
   close(): void {
     this.#closed = true;
+  }
+
+  #settle(method: number, deliveryTag: number, bits: number): void {
+    this.#makeRoom(settlementBytes);
+    const slab = this.#slab;
+    let end = writeFrameStart(slab, this.#end, 1, this.channel);
+    end = slab.writeUInt32BE((60 << 16) | method, end);
+    end = slab.writeUInt32BE(Math.floor(deliveryTag / 2 ** 32), end);
+    end = slab.writeUInt32BE(deliveryTag >>> 0, end);
+    slab[end++] = bits;
+    this.#end = endFrame(slab, this.#end, end);
+    this.#schedule();
+  }
+
+  #schedule(): void {
+    if (this.#scheduled) return;
+    this.#scheduled = true;
+    process.nextTick(this.#flush);
   }
 
   readonly #flush = (): void => {

@@ -4,9 +4,11 @@ import { toError } from '../../base/errors.js';
 import type { ConsumeOptions, Subscription } from '../../ports/broker.js';
 import { AckLedger } from './ack-ledger.js';
 import { closeChannel } from './close.js';
-import { ConsumedDelivery } from './consumed-delivery.js';
+import { ConsumedDelivery, type DeliveredMessage, deliveredMessage } from './consumed-delivery.js';
 import type { AmqpConnection } from './connection.js';
+import { DeliveryReader } from './delivery-reader.js';
 import { droppedConsumer, type WatchedConsumer } from './dropped-consumer.js';
+import { FrameWriter } from './frame-writer.js';
 import { asMissing } from './topology.js';
 
 const firstBackoffMs = 50;
@@ -177,6 +179,9 @@ class Generation {
   /** Consumers that were given a successor, or are about to be. */
   replacements = 0;
   #consumers: Consumer[] = [];
+  /** By tag, those included that are being registered, and those that have a successor. */
+  readonly #byTag = new Map<string, Consumer>();
+  readonly #stopReading: () => void;
   #onDelivered: (() => void) | undefined;
   #closing = false;
   /** When each of the last settlements was sent, in a ring. */
@@ -199,17 +204,27 @@ class Generation {
     private readonly onLost: (error: Error) => void,
   ) {
     let reason = new Error('the channel was closed');
+    const writer = FrameWriter.open(channel);
+    const message = (deliveryTag: number) => ({ fields: { deliveryTag } }) as never;
     this.ledger = new AckLedger(
       {
         ack: (tag, multiple) =>
-          this.#send(() => channel.ack({ fields: { deliveryTag: tag } } as never, multiple)),
+          this.#send(() => (writer ? writer.ack(tag, multiple) : channel.ack(message(tag), multiple))),
         nack: (tag, requeue) =>
-          this.#send(() => channel.nack({ fields: { deliveryTag: tag } } as never, false, requeue)),
+          this.#send(() => (writer ? writer.nack(tag, requeue) : channel.nack(message(tag), false, requeue))),
       },
       clock,
     );
+    this.#stopReading = DeliveryReader.attach(channel, (reader) => {
+      const consumer = this.#byTag.get(reader.consumerTag);
+      if (consumer) this.#delivered(consumer, reader);
+      return consumer !== undefined;
+    });
     channel.on('error', (error: Error) => (reason = error));
-    channel.once('close', () => this.#abandon(reason));
+    channel.once('close', () => {
+      writer?.close();
+      this.#abandon(reason);
+    });
   }
 
   /** True while the broker should have a consumer for each queue. */
@@ -283,9 +298,11 @@ class Generation {
 
   async #register(consumer: Consumer): Promise<void> {
     await this.channel.prefetch(consumer.prefetch);
-    const onMessage = (message: ConsumeMessage | null) => this.#delivered(consumer, message);
-    const { consumerTag } = await this.channel.consume(consumer.queue, onMessage);
-    consumer.tag = consumerTag;
+    const onMessage = (message: ConsumeMessage | null) =>
+      message ? this.#delivered(consumer, deliveredMessage(message)) : this.dropped(consumer.queue);
+    consumer.tag = `jobrail-${this.#byTag.size}`;
+    this.#byTag.set(consumer.tag, consumer);
+    await this.channel.consume(consumer.queue, onMessage, { consumerTag: consumer.tag });
   }
 
   async cancel(): Promise<void> {
@@ -298,6 +315,7 @@ class Generation {
   async close(): Promise<void> {
     this.#closing = true;
     this.ledger.close();
+    this.#stopReading();
     await this.#letSettlementsThrough().catch(() => undefined);
     await closeChannel(this.channel);
   }
@@ -318,15 +336,11 @@ class Generation {
     }
   }
 
-  #delivered(consumer: Consumer, message: ConsumeMessage | null): void {
+  #delivered(consumer: Consumer, message: DeliveredMessage): void {
     const { queue, lane } = consumer;
-    if (message === null) {
-      this.dropped(queue);
-      return;
-    }
-    if (this.#closing) return; // the broker gets it back with the channel
+    if (this.#closing || this.lost) return; // the broker gets it back with the channel
     consumer.came++;
-    this.ledger.delivered(message.fields.deliveryTag, lane);
+    this.ledger.delivered(message.deliveryTag, lane);
     this.options.onDelivery(new ConsumedDelivery(queue, message, this.ledger));
     this.#onDelivered?.();
   }
@@ -342,6 +356,7 @@ class Generation {
     if (this.lost || this.#closing) return;
     this.lost = true;
     this.ledger.abandon();
+    this.#stopReading();
     this.onLost(reason);
   }
 

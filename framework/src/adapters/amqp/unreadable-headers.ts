@@ -28,7 +28,7 @@ export function surviveUnreadableHeaders(model: ChannelModel): void {
   const receiveWithoutHeaders = (frame: Buffer, why: unknown) => {
     reader.rest = Buffer.concat([withoutHeaders(frame), reader.rest]);
     const received = receive();
-    if (received && received.fields) reasons.set(received.fields, unreadable(why));
+    if (received && received.fields) reasons.set(received.fields, unreadableHeaders(why));
     return received;
   };
   reader.recvFrame = () => {
@@ -74,7 +74,8 @@ function withoutHeaders(frame: Buffer): Buffer {
   return shorter;
 }
 
-function unreadable(why: unknown): ContractError {
+/** The headers of a message could not be decoded. */
+export function unreadableHeaders(why: unknown): ContractError {
   return new ContractError(
     'JR_MESSAGE_UNREADABLE',
     `The headers of the message cannot be decoded: ${toError(why).message}.`,
