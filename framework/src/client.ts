@@ -1,16 +1,23 @@
+import { randomUUID } from 'node:crypto';
+import { hostname } from 'node:os';
 import { AmqpBroker } from './adapters/amqp/amqp-broker.js';
 import { tlsFromEnvironment, type TlsOptions } from './adapters/amqp/tls.js';
 import { type Clock, systemClock } from './base/clock.js';
 import type { Duration } from './base/duration.js';
-import { JobrailError, OptionError, toError } from './base/errors.js';
+import { describe, JobrailError, OptionError, toError } from './base/errors.js';
 import { refuseUnknownOptions, wholeNumber } from './base/options.js';
+import { eventsFilter } from './filters/events.js';
 import { traceFilter } from './filters/trace.js';
 import { type Contract, type InputOf, validatePayload } from './model/contract.js';
 import type { EnqueueOptions, EnqueuedJob } from './model/enqueue-options.js';
+import { type EventLevel, eventLevels } from './model/event.js';
 import type { Filter } from './model/filter.js';
+import type { JobLog } from './model/job-context.js';
 import { defaultPrefix } from './model/topology.js';
 import type { Broker } from './ports/broker.js';
+import { EventRecorder } from './runtime/event-recorder.js';
 import { JobPublisher } from './runtime/job-publisher.js';
+import { silentLog } from './runtime/log.js';
 
 export interface JobClientOptions {
   /** Broker URL, several, or a comma-separated list. Default: AMQP_URL, else amqp://127.0.0.1. */
@@ -30,6 +37,11 @@ export interface JobClientOptions {
   publishTimeout?: Duration;
   /** A larger payload is refused. Default 1 MiB, at most 15 MiB. */
   maxPayloadBytes?: number;
+  /**
+   * What is told onto the event stream of the jobs that are enqueued: `best-effort` (default), many in one message a
+   * little later; `confirmed`, `enqueue` waits for it, too; `off`, nothing.
+   */
+  events?: EventLevel;
   /** A broker to use instead of `url`; it is not closed with the client. */
   broker?: Broker;
   clock?: Clock;
@@ -43,6 +55,7 @@ const knownOptions = [
   'connectTimeout',
   'publishTimeout',
   'maxPayloadBytes',
+  'events',
   'broker',
   'clock',
 ];
@@ -73,6 +86,7 @@ export class JobClient {
   readonly #broker: Broker;
   readonly #ownsBroker: boolean;
   readonly #filters: Filter[] = [traceFilter];
+  readonly #events: EventRecorder | undefined;
   readonly #options: ReturnType<typeof readClientOptions>;
   #publisher: JobPublisher | undefined;
 
@@ -82,6 +96,8 @@ export class JobClient {
     this.#options = readClientOptions(options);
     this.#broker = brokerOf(options, this.#options.name);
     this.#ownsBroker = options.broker === undefined;
+    this.#events = recorderOf(this.#options, 'best-effort', this.#broker, silentLog());
+    if (this.#events) this.#filters.push(eventsFilter(this.#events, this.#options.clock));
   }
 
   /** Adds a filter around each publish. Before the first `enqueue`. */
@@ -160,6 +176,7 @@ export class JobClient {
 
   /** Waits for what is being sent, then disconnects. */
   async close(): Promise<void> {
+    await this.#events?.close(eventsLeftMs);
     if (this.#ownsBroker) await this.#broker.close();
   }
 
@@ -182,11 +199,35 @@ export function readClientOptions(options: JobClientOptions) {
     prefix: options.prefix ?? process.env['JOBRAIL_PREFIX'] ?? defaultPrefix,
     name: options.name ?? 'client',
     clock: options.clock ?? systemClock,
+    events: eventLevel(options.events),
     mostPayloadBytes: wholeNumber(options.maxPayloadBytes ?? mib, 'maxPayloadBytes', {
       min: 1,
       max: 15 * mib,
     }),
   };
+}
+
+/** How long the last events may take when a client or service ends. */
+export const eventsLeftMs = 2_000;
+
+function eventLevel(level: EventLevel | undefined): EventLevel | undefined {
+  if (level === undefined || eventLevels.includes(level)) return level;
+  throw new OptionError(`events is ${describe(level)}.`, {
+    mend: `Use one of ${eventLevels.map((known) => `"${known}"`).join(', ')}.`,
+  });
+}
+
+/** What sends the events of a client or service, or undefined where they are off. */
+export function recorderOf(
+  { name, prefix, clock, events }: ReturnType<typeof readClientOptions>,
+  byDefault: EventLevel,
+  broker: Broker,
+  log: JobLog,
+): EventRecorder | undefined {
+  const level = events ?? byDefault;
+  if (level === 'off') return undefined;
+  const sender = { service: name, instance: randomUUID(), host: hostname(), pid: process.pid };
+  return new EventRecorder({ broker, prefix, level, sender, clock, log });
 }
 
 /** The broker that options ask for. */

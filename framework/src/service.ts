@@ -3,20 +3,25 @@ import type { Logger } from 'pino';
 import { type Duration, durationMs } from './base/duration.js';
 import { ConfigError, describe, OptionError } from './base/errors.js';
 import { refuseUnknownOptions } from './base/options.js';
-import { brokerOf, type JobClientOptions, readClientOptions } from './client.js';
+import { version } from './base/version.js';
+import { brokerOf, eventsLeftMs, type JobClientOptions, readClientOptions, recorderOf } from './client.js';
+import { eventsFilter } from './filters/events.js';
 import { logFilter } from './filters/log.js';
 import { traceFilter } from './filters/trace.js';
 import { type BrokerFeatures, brokerFeatures } from './model/broker-features.js';
 import type { Queue } from './model/contract.js';
+import type { EventLevel } from './model/event.js';
 import type { Filter } from './model/filter.js';
 import type { ControlOrder } from './model/control.js';
 import type { HandlerClass } from './model/job.js';
 import { jobsTopology, laneQueue, type Topology } from './model/topology.js';
 import type { Broker } from './ports/broker.js';
 import { Control } from './runtime/control.js';
+import type { EventRecorder } from './runtime/event-recorder.js';
 import { Executor } from './runtime/executor.js';
 import { type BoundHandler, bindHandlers } from './runtime/handlers.js';
 import { HealthServer } from './runtime/health.js';
+import { Heartbeat, type ServiceFacts } from './runtime/heartbeat.js';
 import { JobPublisher } from './runtime/job-publisher.js';
 import { defaultLog } from './runtime/log.js';
 import { ackTimeoutOf, type QueueOptions, queuesOf, readQueueOptions } from './runtime/queue-options.js';
@@ -27,7 +32,7 @@ import { Worker } from './runtime/worker.js';
 
 export type { QueueOptions };
 
-export interface JobServiceOptions extends Omit<JobClientOptions, 'name'> {
+export interface JobServiceOptions extends Omit<JobClientOptions, 'name' | 'events'> {
   /** Name of the service, on its spans, log lines and the jobs it enqueues. */
   name: string;
   handlers: readonly HandlerClass[];
@@ -43,6 +48,11 @@ export interface JobServiceOptions extends Omit<JobClientOptions, 'name'> {
   brokerAckTimeout?: Duration;
   /** The process is killed when its event loop stands still for this long; `false` never. Default 30 s. */
   watchdog?: Duration | false;
+  /**
+   * What is told onto the event stream of the jobs that run here. `confirmed` (default): a job is acked only when the
+   * broker has the event of its outcome. `best-effort`: it is acked at once. `off`: nothing is told.
+   */
+  events?: EventLevel;
   /** Serves `/health/live` and `/health/ready`. */
   health?: { port: number; host?: string };
   /** Default: pino, readable on a terminal, JSON lines otherwise, level from LOG_LEVEL. */
@@ -51,7 +61,7 @@ export interface JobServiceOptions extends Omit<JobClientOptions, 'name'> {
 
 const knownOptions = [
   'name', 'handlers', 'modules', 'queues', 'gracePeriod', 'abandonAfter', 'brokerAckTimeout', 'watchdog', 'health', 'log',
-  'url', 'tls', 'prefix', 'connectTimeout', 'publishTimeout', 'maxPayloadBytes', 'broker', 'clock',
+  'url', 'tls', 'prefix', 'connectTimeout', 'publishTimeout', 'maxPayloadBytes', 'events', 'broker', 'clock',
 ]; // prettier-ignore
 
 type State = 'new' | 'starting' | 'running' | 'stopping' | 'stopped';
@@ -73,6 +83,8 @@ export class JobService {
   readonly #health: HealthServer;
   readonly #watchdog: Watchdog | undefined;
   readonly #control: Control;
+  readonly #events: EventRecorder | undefined;
+  readonly #heartbeat: Heartbeat | undefined;
   #container: Container | undefined;
   #workers: Worker[] = [];
   #state: State = 'new';
@@ -101,6 +113,12 @@ export class JobService {
       onOrder: (order, live) => this.#obey(order, live),
     });
     this.#filters = [traceFilter, logFilter(this.#log)];
+    this.#events = recorderOf(this.#settings, 'confirmed', this.#broker, this.#log);
+    if (this.#events) {
+      const { clock } = this.#settings;
+      this.#filters.push(eventsFilter(this.#events, clock));
+      this.#heartbeat = new Heartbeat(this.#events, clock, () => this.#facts());
+    }
     const { watchdog = '30s' } = options;
     if (watchdog !== false) this.#watchdog = new Watchdog(durationMs(watchdog, 'watchdog of JobService'));
     this.#health = new HealthServer(() => this.readiness());
@@ -159,6 +177,7 @@ export class JobService {
       const { health } = this.#options;
       if (health) await this.#health.start(health.port, health.host);
       this.#state = 'running';
+      this.#heartbeat?.start();
       this.#log.info(
         { queues: [...queues.keys()], broker: this.#broker.info },
         `service ${this.#options.name} is ready`,
@@ -194,6 +213,8 @@ export class JobService {
   async #stop(): Promise<void> {
     this.#state = 'stopping';
     await Promise.all(this.#workers.map((worker) => worker.stop(this.#graceMs)));
+    this.#heartbeat?.stop();
+    await this.#events?.close(eventsLeftMs);
     await this.#health.stop();
     await this.#watchdog?.stop();
     await this.#control.stop();
@@ -217,6 +238,19 @@ export class JobService {
     }
   }
 
+  #facts(): ServiceFacts {
+    const queues = this.#workers.map((worker) => ({
+      name: worker.queue,
+      concurrency: worker.concurrency,
+      prefetch: worker.prefetch,
+      running: worker.running,
+      held: worker.held,
+      ready: worker.ready,
+      paused: worker.paused,
+    }));
+    return { state: this.#state, version, queues };
+  }
+
   #makeWorkers(
     handlers: readonly BoundHandler[],
     queues: ReadonlyMap<string, Queue>,
@@ -234,12 +268,13 @@ export class JobService {
       app: name,
       mostPayloadBytes,
     });
-    const settler = new Settler({ ...shared, publisher, countsRequeues: features.countsRequeues });
+    const { countsRequeues } = features;
+    const settler = new Settler({ ...shared, publisher, events: this.#events, countsRequeues });
     return [...queues.values()].map((queue) => {
       const own = handlers.filter(({ contract }) => contract.queue.name === queue.name);
       const ackTimeoutMs = ackTimeoutOf(queue, own, { brokerAckTimeout, features, deafMs });
       const executors = own.map(
-        (handler) => new Executor({ ...shared, handler, publisher, settler, deafMs, cancelOf }),
+        (handler) => new Executor({ ...shared, handler, publisher, deafMs, cancelOf }),
       );
       const slots = readQueueOptions(queue.name, this.#options.queues[queue.name]!);
       return new Worker({

@@ -11,7 +11,7 @@ import type { EnqueueOptions, EnqueuedJob } from './model/enqueue-options.js';
 import type { Attempt, Filter } from './model/filter.js';
 import { type HandlerClass, jobDefinition } from './model/job.js';
 import type { Outcome } from './model/outcome.js';
-import { jobsTopology, mergeTopologies, wholeDelayNet } from './model/topology.js';
+import { eventsTopology, jobsTopology, mergeTopologies, wholeDelayNet } from './model/topology.js';
 import { silentLog } from './runtime/log.js';
 import { JobService, type QueueOptions } from './service.js';
 
@@ -134,7 +134,7 @@ export async function createTestRail(options: TestRailOptions): Promise<TestRail
   const queues =
     options.queues ?? Object.fromEntries(definitions.map(({ contract }) => [contract.queue.name, {}]));
   const { handlers, modules = [] } = options;
-  const shared = { broker, clock, prefix: 'test' };
+  const shared = { broker, clock, prefix: 'test', events: 'off' } as const;
   const client = new JobClient({ ...shared, name: 'test' });
   const service = new JobService({
     ...shared,
@@ -197,6 +197,7 @@ export async function isolatedRail(
         mergeTopologies(
           jobsTopology(prefix, contracts, brokerFeatures(broker.info?.version)),
           wholeDelayNet(prefix),
+          eventsTopology(prefix),
         ),
       );
       await broker.close();

@@ -73,6 +73,8 @@ export interface Contract<Schema extends StandardSchemaV1 = StandardSchemaV1> {
   readonly name: string;
   readonly queue: Queue;
   readonly payload: Schema;
+  /** Fields of the payload that stay out of events and records: paths such as `card.number` or `users.*.password`. */
+  readonly secret: readonly string[];
 }
 
 /** What `enqueue` takes for a contract: the input of its schema. */
@@ -85,11 +87,13 @@ export type PayloadOf<C extends Contract> = StandardSchemaV1.InferOutput<C['payl
  * Defines a contract.
  * @param name dot-separated words, such as `email.send`; it is the routing key, at most 120 characters.
  * @param options.payload any Standard Schema: Zod, Valibot, ArkType and others.
+ * @param options.secret fields of the payload that events and records show as `***`: paths of names with dots between
+ * them, `*` for each field or element.
  * @throws ContractError (`JR_CONTRACT_INVALID`) or OptionError.
  */
 export function defineJob<Schema extends StandardSchemaV1>(
   name: string,
-  options: { queue: Queue; payload: Schema },
+  options: { queue: Queue; payload: Schema; secret?: readonly string[] },
 ): Contract<Schema> {
   if (typeof name !== 'string' || name.length > 120 || !/^[A-Za-z0-9_-]+(\.[A-Za-z0-9_-]+)*$/.test(name)) {
     throw new ContractError('JR_CONTRACT_INVALID', `A job cannot be named ${describe(name)}.`, {
@@ -101,7 +105,7 @@ export function defineJob<Schema extends StandardSchemaV1>(
       mend: 'A last word such as "p1" would read as priority 1 of another contract: choose another word.',
     });
   }
-  refuseUnknownOptions(`job "${name}"`, options, ['queue', 'payload']);
+  refuseUnknownOptions(`job "${name}"`, options, ['queue', 'payload', 'secret']);
   if (typeof options.payload?.['~standard']?.validate !== 'function') {
     throw new ContractError('JR_CONTRACT_INVALID', `The payload of job "${name}" is no Standard Schema.`, {
       mend: 'Give a schema of Zod, Valibot, ArkType or another library of standardschema.dev.',
@@ -116,7 +120,13 @@ export function defineJob<Schema extends StandardSchemaV1>(
       },
     );
   }
-  return Object.freeze({ name, queue: options.queue, payload: options.payload });
+  const { queue, payload, secret = [] } = options;
+  if (!Array.isArray(secret) || !secret.every((path) => typeof path === 'string' && path !== '')) {
+    throw new ContractError('JR_CONTRACT_INVALID', `"secret" of job "${name}" is ${describe(secret)}.`, {
+      mend: 'Give a list of paths into the payload, such as ["card.number", "users.*.password"].',
+    });
+  }
+  return Object.freeze({ name, queue, payload, secret: Object.freeze([...secret]) });
 }
 
 /**

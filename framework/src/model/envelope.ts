@@ -1,7 +1,7 @@
 import { ContractError, describe, type JobrailError, toError } from '../base/errors.js';
 import { redact } from '../base/redact.js';
 import type { MessageHeaders, IncomingMessage, MessageProperties } from './message.js';
-import { fingerprint } from './fingerprint.js';
+import { errorFacts } from './error-facts.js';
 import type { DeadReason } from './outcome.js';
 
 /** Header names on the wire; `docs/wire.md` says what each means. */
@@ -165,23 +165,15 @@ export function copyUnread({ properties }: IncomingMessage, changes: MessageHead
 
 /** Headers that say how and why a job died. */
 export function deadHeaders(reason: DeadReason, error: Error, now: number): MessageHeaders {
+  const { name, message, stack = '', fingerprint } = errorFacts(error);
   return {
     [header.deadReason]: reason,
     [header.deadAt]: now,
-    [header.errorName]: cut(error.name, 200),
-    [header.errorMessage]: cut(redact(error.message), 4_000),
-    [header.errorStack]: cut(typeof error.stack === 'string' ? redact(error.stack) : '', 8_000),
-    [header.errorFingerprint]: fingerprint(error),
+    [header.errorName]: name,
+    [header.errorMessage]: message,
+    [header.errorStack]: stack,
+    [header.errorFingerprint]: fingerprint,
   };
-}
-
-/** The beginning of a text in so many bytes of UTF-8: all headers of a message must fit into 64 KiB together. */
-function cut(text: string, mostBytes: number): string {
-  const bytes = Buffer.from(text);
-  return bytes
-    .subarray(0, mostBytes)
-    .toString()
-    .replace(/\uFFFD$/, '');
 }
 
 const historyKept = 25;

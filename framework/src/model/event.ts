@@ -6,7 +6,8 @@ import type { DeadReason } from './outcome.js';
  */
 
 /** How sure it is that an event arrives: the outcome waits for the broker's confirm of it, or not, or there is none. */
-export type EventLevel = 'confirmed' | 'best-effort' | 'off';
+export type EventLevel = (typeof eventLevels)[number];
+export const eventLevels = ['confirmed', 'best-effort', 'off'] as const;
 
 export interface ErrorFacts {
   name: string;

@@ -26,6 +26,8 @@ export interface Attempt {
   readonly startedAt: number;
   /** Headers for the copy that a retry or snooze publishes. */
   carry: MessageHeaders | undefined;
+  /** Its start was told as an event of its own. */
+  announced: boolean;
 }
 
 /**
@@ -40,4 +42,6 @@ export interface Filter {
   attempt?: Step<Attempt, Outcome>;
   /** The handler reported progress. */
   progress?: (attempt: Attempt, fraction: number, note: string | undefined) => void;
+  /** The handler wrote a line to `job.log`, of level info or above. */
+  log?: (attempt: Attempt, level: 'info' | 'warn' | 'error', message: string) => void;
 }

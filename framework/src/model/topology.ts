@@ -65,6 +65,9 @@ export const unroutable = (prefix: string) => `${prefix}.unroutable`;
 export const controlStream = (prefix: string) => `${prefix}.control`;
 export const deadQueue = (prefix: string, queue: Pick<Queue, 'name'>) => `${prefix}.${queue.name}.dead`;
 
+/** The stream of events. */
+export const eventsStream = (prefix: string) => `${prefix}.events`;
+
 /** Where jobs wait that may be what kills their process. */
 export const suspectsQueue = (prefix: string, queue: Queue) => `${prefix}.${queue.name}.suspects`;
 
@@ -201,6 +204,15 @@ function sharedArguments(
     'x-dead-letter-routing-key': name,
     ...(ackTimeoutMs !== undefined && settable && { 'x-consumer-timeout': ackTimeoutMs }),
   };
+}
+
+/** The stream of events: kept for seven days, at most 5 GB. */
+export function eventsTopology(prefix: string): Topology {
+  const limits = { 'x-max-age': '7D', 'x-max-length-bytes': 5_000_000_000 };
+  const queues: QueuePlan[] = [
+    { name: eventsStream(prefix), arguments: { 'x-queue-type': 'stream', ...limits } },
+  ];
+  return { exchanges: [], queues, bindings: [] };
 }
 
 /** Where a delayed message is sent, and what of the net must exist for it. */

@@ -25,6 +25,7 @@ export class AttemptContext extends JobContext {
   /** Ends the attempt although its handler has not returned. */
   giveUp: ((reason: Error) => void) | undefined;
   onProgress: ((fraction: number, note: string | undefined) => void) | undefined;
+  onLog: ((level: 'info' | 'warn' | 'error', message: string) => void) | undefined;
 
   readonly #envelope: Envelope;
   readonly #headers: MessageHeaders;
@@ -72,7 +73,10 @@ export class AttemptContext extends JobContext {
   }
 
   get log(): JobLog {
-    this.#log ??= this.#sources.log.child({ job: this.id, contract: this.contract, attempt: this.attempt });
+    if (!this.#log) {
+      const log = this.#sources.log.child({ job: this.id, contract: this.contract, attempt: this.attempt });
+      this.#log = this.onLog ? tee(log, this.onLog) : log;
+    }
     return this.#log;
   }
 
@@ -97,4 +101,21 @@ export class AttemptContext extends JobContext {
     this.abortReason = reason;
     this.#controller?.abort(reason);
   }
+}
+
+/** A log whose lines of level info and above are told to somebody else, too. */
+function tee(log: JobLog, tell: NonNullable<AttemptContext['onLog']>): JobLog {
+  const both =
+    (level: 'info' | 'warn' | 'error') =>
+    (details: object | string, message?: string): void => {
+      log[level](details, message);
+      const text = typeof details === 'string' ? details : message;
+      if (text !== undefined) tell(level, text);
+    };
+  return {
+    debug: (details, message) => log.debug(details, message),
+    info: both('info'),
+    warn: both('warn'),
+    error: both('error'),
+  };
 }

@@ -9,18 +9,16 @@ import type { JobLog } from '../model/job-context.js';
 import { AttemptTimeout, Cancelled, type Outcome, outcomeOf, Signal } from '../model/outcome.js';
 import type { Delivery } from '../ports/broker.js';
 import { AttemptContext, type ContextSources } from './attempt-context.js';
-import { Deadlines } from './deadlines.js';
+import { Deadlines } from '../base/deadlines.js';
 import type { BoundHandler } from './handlers.js';
-import type { HeldJob, JobRunner } from './held-job.js';
+import type { EndedAttempt, HeldJob, JobRunner } from './held-job.js';
 import type { JobPublisher } from './job-publisher.js';
-import type { Settler } from './settler.js';
 
 export interface ExecutorOptions {
   handler: BoundHandler;
   /** Name of the service. */
   service: string;
   publisher: JobPublisher;
-  settler: Settler;
   filters: readonly Filter[];
   clock: Clock;
   log: JobLog & ContextSources['log'];
@@ -33,6 +31,8 @@ export interface ExecutorOptions {
 
 class RunningAttempt implements Attempt {
   carry: Attempt['carry'];
+  announced = false;
+  outcome: Outcome | undefined;
   readonly readyAt: number;
   readonly contract;
   /** Its `expiresIn` was over before it was started. */
@@ -52,7 +52,7 @@ class RunningAttempt implements Attempt {
 }
 
 /**
- * Runs the attempts of one handler: delivery → filters → payload → handler → outcome → settled.
+ * Runs the attempts of one handler: delivery → filters → payload → handler → outcome.
  *
  * Nothing leaves `execute` by an exception: whatever goes wrong becomes the outcome of the attempt. A handler that goes
  * on after its signal aborted is given up after a while: its outcome is decided without it and its slot is free, though
@@ -68,6 +68,7 @@ export class Executor implements JobRunner {
   readonly #sources: ContextSources;
   readonly #timeouts: Deadlines<RunningAttempt>;
   readonly #onProgress: NonNullable<Filter['progress']>[];
+  readonly #onLog: NonNullable<Filter['log']>[];
 
   constructor(options: ExecutorOptions) {
     this.#options = options;
@@ -75,6 +76,7 @@ export class Executor implements JobRunner {
     const steps = options.filters.flatMap(({ attempt }) => (attempt ? [attempt] : []));
     this.#attempt = compose<RunningAttempt, Outcome>(steps, (attempt) => this.#work(attempt));
     this.#onProgress = options.filters.flatMap(({ progress }) => (progress ? [progress] : []));
+    this.#onLog = options.filters.flatMap(({ log }) => (log ? [log] : []));
     this.#sources = {
       queue: options.handler.contract.queue.name,
       publisher: options.publisher,
@@ -86,16 +88,19 @@ export class Executor implements JobRunner {
     );
   }
 
-  /** Runs the job and settles it; resolves to whether that is final. Never rejects. */
-  async execute(held: HeldJob): Promise<boolean> {
+  /** Runs the job; resolves to how that went. Never rejects. */
+  async execute(held: HeldJob): Promise<EndedAttempt> {
     const { delivery, envelope, priority } = held;
-    const { handler, service, clock, settler } = this.#options;
+    const { handler, service, clock } = this.#options;
     const { contract } = handler;
     const startedAt = clock.now();
     const job = new AttemptContext(envelope, contract, priority, delivery.properties.headers, this.#sources);
     const attempt = new RunningAttempt(handler, job, delivery, service, startedAt, envelope);
     if (this.#onProgress.length > 0) {
       job.onProgress = (fraction, note) => this.#onProgress.forEach((tell) => tell(attempt, fraction, note));
+    }
+    if (this.#onLog.length > 0) {
+      job.onLog = (level, message) => this.#onLog.forEach((tell) => tell(attempt, level, message));
     }
     this.running.add(job);
     this.#timeouts.add(attempt, startedAt);
@@ -110,7 +115,8 @@ export class Executor implements JobRunner {
     }
     this.#timeouts.delete(attempt);
     this.running.delete(job);
-    return settler.settle(held, outcome, attempt);
+    attempt.outcome = outcome;
+    return attempt as EndedAttempt;
   }
 
   /** Tells all running attempts to stop. */

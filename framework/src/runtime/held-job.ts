@@ -1,4 +1,6 @@
 import type { Envelope } from '../model/envelope.js';
+import type { MessageHeaders } from '../model/message.js';
+import type { Outcome } from '../model/outcome.js';
 import type { Delivery } from '../ports/broker.js';
 import type { BoundHandler } from './handlers.js';
 
@@ -16,6 +18,17 @@ export interface HeldJob {
 /** Runs the jobs of one handler. */
 export interface JobRunner {
   readonly handler: BoundHandler;
-  /** Runs the job and settles it; resolves to whether that is final. Never rejects. */
-  execute(job: HeldJob): Promise<boolean>;
+  /** Runs the job; resolves to how that went. Never rejects. */
+  execute(job: HeldJob): Promise<EndedAttempt>;
+}
+
+/** An attempt that is to be settled. */
+export interface EndedAttempt {
+  readonly outcome: Outcome;
+  /** When it began, milliseconds since 1970. */
+  readonly startedAt: number;
+  /** Headers that filters want on the copy of a retry or snooze. */
+  readonly carry: MessageHeaders | undefined;
+  /** Its start was told as an event of its own. */
+  readonly announced: boolean;
 }

@@ -12,28 +12,26 @@ import {
 } from '../model/envelope.js';
 import type { MessageHeaders, MessageProperties } from '../model/message.js';
 import type { JobLog } from '../model/job-context.js';
-import type { DeadReason, Outcome } from '../model/outcome.js';
+import { errorFacts } from '../model/error-facts.js';
+import type { DeadReason } from '../model/outcome.js';
+import { recordedPayload } from '../model/recorded-payload.js';
 import type { Delivery } from '../ports/broker.js';
-import type { HeldJob } from './held-job.js';
-import { failedDeliveries } from './intake.js';
+import type { EventSink } from '../ports/event-sink.js';
+import type { EndedAttempt, HeldJob } from './held-job.js';
+import { failedDeliveries, type Refusal } from './intake.js';
 import type { JobPublisher } from './job-publisher.js';
+import { outcomeEvent } from './outcome-event.js';
 import { countedProperties, suspectAfter, suspectProperties } from './suspects.js';
 
 /** A delivery to settle. If its channel is lost while the job runs, the one that comes instead takes its place. */
-export interface Settleable {
+interface Settleable {
   readonly delivery: Delivery;
-}
-
-/** How the attempt went that is to be settled, besides its outcome. */
-export interface AttemptRun {
-  /** When it began, milliseconds since 1970. */
-  readonly startedAt: number;
-  /** Headers that filters want on the copy of a retry or snooze. */
-  readonly carry?: MessageHeaders | undefined;
 }
 
 export interface SettlerOptions {
   publisher: JobPublisher;
+  /** Where outcomes are told; undefined when events are off. */
+  events: EventSink | undefined;
   clock: Clock;
   /** Name of the service, for the history of attempts. */
   service: string;
@@ -47,7 +45,8 @@ export interface SettlerOptions {
  *
  * The rule that nothing is lost by: whatever must be published is confirmed before the original is acked. A crash
  * between the two makes a duplicate, never a loss. A delivery whose channel is gone is not settled at all: the broker
- * has put it back, and it will run again.
+ * has put it back, and it will run again. The rule that the record does not lie by: the event of the outcome is
+ * confirmed before all that.
  */
 export class Settler {
   constructor(private readonly options: SettlerOptions) {}
@@ -56,48 +55,73 @@ export class Settler {
    * Settles a job and resolves to whether that is final: false when the delivery was void before what follows from the
    * outcome was published, or was given back, so that the job will run again.
    */
-  async settle(job: HeldJob, outcome: Outcome, run: AttemptRun): Promise<boolean> {
+  settle(job: HeldJob, ended: EndedAttempt): Promise<boolean> {
+    const { outcome } = ended;
     switch (outcome.kind) {
       case 'completed':
       case 'discard':
       case 'cancelled':
       case 'expired':
-        job.delivery.ack();
-        return true;
+        return this.#tellThen(job, ended, 0, () => {
+          job.delivery.ack();
+          return true;
+        });
       case 'released':
-        await this.putBack(job);
-        return false;
-      case 'retry': {
-        const attempt = { [header.attempt]: job.envelope.attempt + 1 };
-        const changes = { ...this.#history(job, outcome.error, run), ...attempt, ...run.carry };
-        return this.#confirmThenAck(job, () => this.#publishLater(job, outcome.inMs, changes));
+        return this.#tellThen(job, ended, 0, () => this.putBack(job).then(() => false));
+      case 'retry':
+      case 'snooze': {
+        const nextAt = this.options.clock.now() + outcome.inMs;
+        const changes = outcome.kind === 'retry' ? this.#nextAttempt(job, ended, outcome.error) : {};
+        const copied = copyProperties(job.delivery, job.envelope, {
+          ...changes,
+          ...ended.carry,
+          [header.dueAt]: nextAt,
+        });
+        return this.#tellThen(job, ended, nextAt, () =>
+          this.#confirmThenAck(job, () => this.#publish(job, nextAt, copied)),
+        );
       }
-      case 'snooze':
-        return this.#confirmThenAck(job, () => this.#publishLater(job, outcome.inMs, { ...run.carry }));
       case 'dead': {
         const { reason, error } = outcome;
         const { envelope, executor } = job;
-        const history = this.#history(job, error, run);
-        return this.bury(job, envelope, executor.handler.contract.queue, reason, error, history);
+        const history = this.#history(job, ended, error);
+        return this.#tellThen(job, ended, 0, () =>
+          this.#bury(job, envelope, executor.handler.contract.queue, reason, error, history),
+        );
       }
     }
   }
 
-  /** Puts a job among the dead letters of its queue; `envelope` is undefined for a message that cannot be read. */
-  bury(
-    job: Settleable,
-    envelope: Envelope | undefined,
-    queue: Queue,
-    reason: DeadReason,
-    error: Error,
-    history: MessageHeaders = {},
-  ): Promise<boolean> {
-    const { body } = job.delivery;
-    const headers = { ...history, ...deadHeaders(reason, error, this.options.clock.now()) };
-    const copied = envelope
-      ? copyProperties(job.delivery, envelope, headers)
-      : copyUnread(job.delivery, headers);
-    return this.#confirmThenAck(job, () => this.options.publisher.bury(queue, body, copied));
+  /** Puts a job that has not run among the dead letters of its queue. */
+  condemn(job: HeldJob, reason: DeadReason, error: Error): Promise<boolean> {
+    const ended: EndedAttempt = {
+      outcome: { kind: 'dead', reason, error },
+      startedAt: this.options.clock.now(),
+      carry: undefined,
+      announced: false,
+    };
+    const { queue } = job.executor.handler.contract;
+    return this.#tellThen(job, ended, 0, () => this.#bury(job, job.envelope, queue, reason, error));
+  }
+
+  /** Puts a message that is no job, or nobody's, among the dead letters of the queue that it came from. */
+  async refuse(delivery: Delivery, { refused, envelope, error }: Refusal, queue: Queue): Promise<boolean> {
+    const { events, clock } = this.options;
+    const job = envelope?.id ?? delivery.properties.messageId;
+    if (events && job !== undefined) {
+      const at = clock.now();
+      const about = {
+        job,
+        contract: envelope?.contract ?? '',
+        queue: queue.name,
+        attempt: 1,
+        at,
+        startedAt: at,
+      };
+      const dead = { kind: 'dead', ...about, reason: refused, error: errorFacts(error) } as const;
+      await new Promise<void>((resolve) => events.tellOutcome(dead, resolve));
+    }
+    return this.#bury({ delivery }, envelope, queue, refused, error);
   }
 
   /** Sends a job back into the delay net because it came much too early. */
@@ -135,10 +159,33 @@ export class Settler {
     }
   }
 
-  #publishLater(job: HeldJob, inMs: number, changes: MessageHeaders): Promise<void> {
-    const dueAt = this.options.clock.now() + inMs;
-    const copied = copyProperties(job.delivery, job.envelope, { ...changes, [header.dueAt]: dueAt });
-    return this.#publish(job, dueAt, copied);
+  /** Tells the outcome and goes on when that is confirmed. */
+  #tellThen<T>(job: HeldJob, ended: EndedAttempt, nextAt: number, then: () => T | Promise<T>): Promise<T> {
+    const { events, clock } = this.options;
+    if (!events) return Promise.resolve(then());
+    const { kind } = ended.outcome;
+    const payload =
+      kind === 'retry' || kind === 'dead'
+        ? recordedPayload(job.executor.handler.contract, job.delivery.body)
+        : undefined;
+    const event = outcomeEvent(job, ended, clock.now(), nextAt);
+    return new Promise((resolve) => events.tellOutcome(event, () => resolve(then()), payload));
+  }
+
+  #bury(
+    job: Settleable,
+    envelope: Envelope | undefined,
+    queue: Queue,
+    reason: DeadReason,
+    error: Error,
+    history: MessageHeaders = {},
+  ): Promise<boolean> {
+    const { body } = job.delivery;
+    const headers = { ...history, ...deadHeaders(reason, error, this.options.clock.now()) };
+    const copied = envelope
+      ? copyProperties(job.delivery, envelope, headers)
+      : copyUnread(job.delivery, headers);
+    return this.#confirmThenAck(job, () => this.options.publisher.bury(queue, body, copied));
   }
 
   #publish(
@@ -150,7 +197,11 @@ export class Settler {
     return this.options.publisher.copy({ contract, priority, dueAt }, delivery.body, properties);
   }
 
-  #history({ delivery, envelope }: HeldJob, error: Error, { startedAt }: AttemptRun): MessageHeaders {
+  #nextAttempt(job: HeldJob, ended: EndedAttempt, error: Error): MessageHeaders {
+    return { ...this.#history(job, ended, error), [header.attempt]: job.envelope.attempt + 1 };
+  }
+
+  #history({ delivery, envelope }: HeldJob, { startedAt }: EndedAttempt, error: Error): MessageHeaders {
     const { clock, service } = this.options;
     const record = {
       attempt: envelope.attempt,

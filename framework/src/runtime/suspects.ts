@@ -1,5 +1,5 @@
 import { type Clock, pause } from '../base/clock.js';
-import { toError } from '../base/errors.js';
+import { BrokerError, toError } from '../base/errors.js';
 import { redactError } from '../base/redact.js';
 import { copyProperties, header } from '../model/envelope.js';
 import type { JobLog } from '../model/job-context.js';
@@ -26,8 +26,10 @@ export interface SuspectsOptions {
   run: (job: HeldJob) => Promise<void>;
   /** Puts a job among the suspects again, with what is known against it. */
   putBack: (job: HeldJob) => Promise<unknown>;
+  /** Puts what is no job among the dead letters. */
+  refuse: (delivery: Delivery, refusal: Refusal) => Promise<unknown>;
   /** Puts a job among the dead letters. */
-  bury: (delivery: Delivery, job: HeldJob | Refusal, error?: Error) => Promise<void>;
+  condemn: (job: HeldJob, error: Error) => Promise<unknown>;
 }
 
 /** Deliveries that came to nothing before a job is suspected. Classic queues cannot count, so there one is enough. */
@@ -115,10 +117,10 @@ export class Suspects {
 
   /** Tries a suspect or judges it; false when it was put back before, so the sweep has come round. */
   async #take(delivery: Delivery, left: Set<string>): Promise<boolean> {
-    const { intake, clock, known, putBack, bury } = this.options;
+    const { intake, clock, known, putBack, refuse } = this.options;
     const job = intake.read(delivery, clock.now());
     if ('refused' in job) {
-      await bury(delivery, job);
+      await refuse(delivery, job);
     } else if (!known(job)) {
       if (failedDeliveries(delivery) < mostCrashes) {
         await this.#try(job);
@@ -163,12 +165,11 @@ export class Suspects {
   }
 
   async #condemn(job: HeldJob): Promise<void> {
-    const { log, bury } = this.options;
+    const { log, condemn } = this.options;
     const crashes = failedDeliveries(job.delivery);
     this.#lying.delete(attemptKey(job.envelope));
     log.error(subject(job), 'job is dead: its process did not survive it');
-    await bury(
-      job.delivery,
+    await condemn(
       job,
       new Error(`its process died ${crashes} times while it had the job, the last time alone`),
     );
@@ -181,7 +182,13 @@ export class Suspects {
       await pause(clock, claimMs, over);
       if (over.aborted) return;
       if (!job.delivery.stale) continue;
-      const delivery = await broker.get(queue).catch(() => undefined); // there may be no connection yet
+      let delivery;
+      try {
+        delivery = await broker.get(queue);
+      } catch (error) {
+        if (error instanceof BrokerError && error.code === 'JR_BROKER_CLOSED') return;
+        continue; // there is no connection yet
+      }
       if (!delivery) continue;
       const found = intake.read(delivery, clock.now());
       if ('refused' in found) delivery.requeue();

@@ -9,7 +9,7 @@ import { lanesOf, suspectsQueue } from '../model/topology.js';
 import type { Broker, Delivery, Subscription } from '../ports/broker.js';
 import type { Executor } from './executor.js';
 import type { HeldJob } from './held-job.js';
-import { Deadlines } from './deadlines.js';
+import { Deadlines } from '../base/deadlines.js';
 import { failedDeliveries, Intake, type Refusal } from './intake.js';
 import { attemptKey, SettledMemory } from './settled-memory.js';
 import type { Settler } from './settler.js';
@@ -68,7 +68,7 @@ export class Worker {
   #subscription: Subscription | undefined;
   /** Slots in use. */
   #running = 0;
-  /** Messages that are being moved elsewhere without an attempt. */
+  /** Messages that are being settled, or moved elsewhere without an attempt. */
   #moving = 0;
   #stopping = false;
   #paused = false;
@@ -94,7 +94,8 @@ export class Worker {
       known: (job) => this.#known(job),
       run: (job) => this.#run(job),
       putBack: (job) => settler.putBack(job),
-      bury: (delivery, job, error) => this.#bury(delivery, job, error),
+      refuse: (delivery, refusal) => this.#refuse(delivery, refusal),
+      condemn: (job, error) => settler.condemn(job, 'crashed', error),
     });
     solo.onOpen(() => this.#fill());
   }
@@ -107,6 +108,14 @@ export class Worker {
     const { queue, executors } = this.#options;
     const { name, type, priorities } = queue;
     return { name, type, priorities, contracts: executors.map(({ handler }) => handler.contract.name) };
+  }
+
+  get concurrency(): number {
+    return this.#options.concurrency;
+  }
+
+  get prefetch(): number {
+    return this.#options.prefetch;
   }
 
   /** True while all consumers are registered and the broker is heard, or the queue is paused. */
@@ -198,7 +207,7 @@ export class Worker {
     const { clock, settler } = this.#options;
     const now = clock.now();
     const job = this.#intake.read(delivery, now);
-    if ('refused' in job) this.#move(this.#bury(delivery, job));
+    if ('refused' in job) this.#move(this.#refuse(delivery, job));
     else if (delivery.redelivered && this.#known(job)) return;
     else if (this.#stopping || this.#paused) this.#move(settler.putBack(job));
     else if (job.envelope.dueAt !== undefined && job.envelope.dueAt > now)
@@ -267,7 +276,7 @@ export class Worker {
       const job = this.#line.take()!;
       this.#waiting.delete(job);
       if (job.givenBack) solo.leave();
-      else void this.#run(job).then(this.#leave);
+      else void this.#run(job, this.#leave);
     }
   }
 
@@ -282,13 +291,18 @@ export class Worker {
     this.#fill();
   };
 
-  async #run(job: HeldJob): Promise<void> {
+  /** Runs a job and settles it. Its slot is free, and `freed` called, when its handler is done. */
+  async #run(job: HeldJob, freed?: () => void): Promise<void> {
     const key = attemptKey(job.envelope);
     this.#running++;
     this.#runningJobs.set(key, job);
-    const settled = await job.executor.execute(job);
-    this.#runningJobs.delete(key);
+    const ended = await job.executor.execute(job);
     this.#running--;
+    this.#moving++;
+    freed?.();
+    const settled = await this.#options.settler.settle(job, ended);
+    this.#moving--;
+    this.#runningJobs.delete(key);
     if (settled) this.#settled.add(key);
     if (this.#idle) this.#whenIdle?.();
   }
@@ -301,21 +315,12 @@ export class Worker {
     });
   }
 
-  async #bury(delivery: Delivery, job: HeldJob | Refusal, crash?: Error): Promise<void> {
+  #refuse(delivery: Delivery, refusal: Refusal): Promise<unknown> {
     const { settler, queue, log } = this.#options;
-    const { envelope } = job;
-    if ('refused' in job) {
-      const details = {
-        queue: queue.name,
-        job: delivery.properties.messageId,
-        reason: job.refused,
-        err: redactError(job.error),
-      };
-      log.error(details, 'message refused');
-      await settler.bury({ delivery }, envelope, queue, job.refused, job.error);
-    } else {
-      await settler.bury(job, envelope, queue, 'crashed', crash!);
-    }
+    const { refused, error } = refusal;
+    const details = { queue: queue.name, job: delivery.properties.messageId, reason: refused };
+    log.error({ ...details, err: redactError(error) }, 'message refused');
+    return settler.refuse(delivery, refusal, queue);
   }
 
   get #idle(): boolean {

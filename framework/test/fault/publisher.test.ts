@@ -54,7 +54,7 @@ describe('a broker that does not take a message', () => {
 
   it('by nacks up to the deadline rejects, and does not try any more', async () => {
     const { queue, channel } = await fullQueue('kept-full');
-    const broker = await brokerWith('150ms');
+    const broker = await brokerWith('2000ms'); // enough for the third on a busy machine
     await broker.publish(message(queue, 'first'));
     const error = (await rejection(broker.publish(message(queue, 'second')))) as PublishError;
     expect(error).to.be.instanceOf(PublishError);

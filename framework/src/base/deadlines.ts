@@ -1,4 +1,4 @@
-import type { Clock, Timer } from '../base/clock.js';
+import type { Clock, Timer } from './clock.js';
 
 /**
  * Deadlines that all lie equally far ahead, watched with one timer: jobs of one handler share their timeout, so the

@@ -1,6 +1,6 @@
 import { expect } from 'chai';
 import { VirtualClock } from '../../../src/base/virtual-clock.js';
-import { Deadlines } from '../../../src/runtime/deadlines.js';
+import { Deadlines } from '../../../src/base/deadlines.js';
 
 describe('Deadlines', () => {
   function watch(afterMs: number) {

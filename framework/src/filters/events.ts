@@ -1,0 +1,69 @@
+import { type Clock, systemClock } from '../base/clock.js';
+import { Deadlines } from '../base/deadlines.js';
+import { redact } from '../base/redact.js';
+import { cut } from '../model/error-facts.js';
+import { jobFacts } from '../model/event-facts.js';
+import type { Attempt, Filter } from '../model/filter.js';
+import { recordedPayload } from '../model/recorded-payload.js';
+import type { EventSink } from '../ports/event-sink.js';
+
+/** An attempt that ends sooner is told by its outcome alone. */
+const startedAfterMs = 250;
+
+/**
+ * Tells the steps of a job that are not outcomes: enqueued, started, progress, lines of its log. Outcomes are told when
+ * the job is settled (`runtime/settler.ts`), because a job is acked only when they are on the stream.
+ */
+export function eventsFilter(sink: EventSink, clock: Clock = systemClock): Filter {
+  const fresh = new Deadlines<Attempt>(clock, startedAfterMs, (attempt) => {
+    attempt.announced = true;
+    sink.tell({
+      kind: 'started',
+      ...subject(attempt, attempt.startedAt),
+      ...jobFacts(attempt.message.properties, attempt.job.enqueuedAt.getTime()),
+    });
+  });
+  return {
+    name: 'events',
+
+    async publish({ contract, id, message }, next) {
+      const enqueuedAt = clock.now();
+      await next();
+      const { body } = message;
+      sink.tell(
+        {
+          kind: 'enqueued',
+          job: id,
+          contract: contract.name,
+          queue: contract.queue.name,
+          at: clock.now(),
+          ...jobFacts(message.properties, enqueuedAt),
+          payloadBytes: body.length,
+        },
+        recordedPayload(contract, body),
+      );
+    },
+
+    async attempt(attempt, next) {
+      fresh.add(attempt, attempt.startedAt);
+      const outcome = await next();
+      fresh.delete(attempt);
+      return outcome;
+    },
+
+    progress(attempt, fraction, note) {
+      const about = subject(attempt, clock.now());
+      sink.tell({ kind: 'progress', ...about, fraction, ...(note !== undefined && { note: shown(note) }) });
+    },
+
+    log(attempt, level, message) {
+      sink.tell({ kind: 'log', ...subject(attempt, clock.now()), level, message: shown(message) });
+    },
+  };
+}
+
+function subject({ job, contract }: Attempt, at: number) {
+  return { job: job.id, contract: contract.name, queue: contract.queue.name, attempt: job.attempt, at };
+}
+
+const shown = (text: string) => cut(redact(text), 1_000);

@@ -1,0 +1,58 @@
+import { redact } from '../base/redact.js';
+import { header } from '../model/envelope.js';
+import { cut, errorFacts } from '../model/error-facts.js';
+import { jobFacts } from '../model/event-facts.js';
+import type { OutcomeEvent } from '../model/event.js';
+import type { EndedAttempt, HeldJob } from './held-job.js';
+
+/** The event that tells how an attempt ended. @param nextAt when the next one is due, where one follows. */
+export function outcomeEvent(job: HeldJob, ended: EndedAttempt, at: number, nextAt: number): OutcomeEvent {
+  const { envelope, executor, delivery } = job;
+  const { contract } = executor.handler;
+  const { outcome, startedAt, announced } = ended;
+  const replays = delivery.properties.headers[header.replays];
+  const about = {
+    job: envelope.id,
+    contract: contract.name,
+    queue: contract.queue.name,
+    attempt: envelope.attempt,
+    at,
+    startedAt,
+    ...(typeof replays === 'number' && { replays }),
+    ...(!announced && { facts: jobFacts(delivery.properties, envelope.enqueuedAt) }),
+  };
+  switch (outcome.kind) {
+    case 'completed':
+      return { kind: 'completed', ...about, resultBytes: sizeOf(outcome.result) };
+    case 'retry':
+      return { kind: 'retried', ...about, nextAt, error: errorFacts(outcome.error) };
+    case 'snooze':
+      return { kind: 'snoozed', ...about, nextAt };
+    case 'discard':
+      return { kind: 'discarded', ...about, reason: cut(redact(outcome.reason), 1_000) };
+    case 'dead':
+      return { kind: 'dead', ...about, reason: outcome.reason, error: errorFacts(outcome.error) };
+    case 'cancelled': {
+      const { reason } = outcome;
+      return {
+        kind: 'cancelled',
+        ...about,
+        ...(reason !== undefined && { reason: cut(redact(reason), 1_000) }),
+      };
+    }
+    case 'expired':
+    case 'released':
+      return { kind: outcome.kind, ...about };
+  }
+}
+
+/** Bytes that a result has as JSON; 0 for none, and for what JSON cannot hold. */
+function sizeOf(result: unknown): number {
+  if (result === undefined) return 0;
+  try {
+    const json = JSON.stringify(result) as string | undefined;
+    return json === undefined ? 0 : Buffer.byteLength(json);
+  } catch {
+    return 0;
+  }
+}
