@@ -1,6 +1,7 @@
 import { type Clock, systemClock } from '../base/clock.js';
 import { Deadlines } from '../base/deadlines.js';
 import { redact } from '../base/redact.js';
+import { enqueuedAtOf } from '../model/envelope.js';
 import { cut } from '../model/error-facts.js';
 import { jobFacts } from '../model/event-facts.js';
 import type { Attempt, Filter } from '../model/filter.js';
@@ -27,17 +28,17 @@ export function eventsFilter(sink: EventSink, clock: Clock = systemClock): Filte
     name: 'events',
 
     async publish({ contract, id, message }, next) {
-      const enqueuedAt = clock.now();
       await next();
-      const { body } = message;
+      const { body, properties } = message;
+      const at = clock.now();
       sink.tell(
         {
           kind: 'enqueued',
           job: id,
           contract: contract.name,
           queue: contract.queue.name,
-          at: clock.now(),
-          ...jobFacts(message.properties, enqueuedAt),
+          at,
+          ...jobFacts(properties, enqueuedAtOf(properties) ?? at),
           payloadBytes: body.length,
         },
         recordedPayload(contract, body),

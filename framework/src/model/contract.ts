@@ -120,13 +120,13 @@ export function defineJob<Schema extends StandardSchemaV1>(
       },
     );
   }
-  const { queue, payload, secret = [] } = options;
+  const { queue, payload, secret = [] as readonly string[] } = options;
   if (!Array.isArray(secret) || !secret.every((path) => typeof path === 'string' && path !== '')) {
     throw new ContractError('JR_CONTRACT_INVALID', `"secret" of job "${name}" is ${describe(secret)}.`, {
       mend: 'Give a list of paths into the payload, such as ["card.number", "users.*.password"].',
     });
   }
-  return Object.freeze({ name, queue, payload, secret: Object.freeze([...secret]) });
+  return Object.freeze({ name, queue, payload, secret: Object.freeze([...(secret as readonly string[])]) });
 }
 
 /**

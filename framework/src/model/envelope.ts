@@ -94,6 +94,11 @@ export function readEnvelope(message: IncomingMessage, now: number, fallbackId: 
   };
 }
 
+/** When the job of a message that Jobrail made was enqueued; undefined where the message does not tell. */
+export function enqueuedAtOf({ messageId = '', timestamp, headers }: MessageProperties): number | undefined {
+  return moment(headers, header.enqueuedAt) ?? timeOf(messageId, timestamp);
+}
+
 const uuidv7 = /^[0-9a-f]{8}-[0-9a-f]{4}-7[0-9a-f]{3}-[89ab][0-9a-f]{3}-[0-9a-f]{12}$/;
 
 /** Milliseconds since 1970 that a UUIDv7 begins with; else what the timestamp says, in whole seconds. */
