@@ -5,7 +5,13 @@ import { type HandlerClass, JobClient, type JobClientOptions } from '../../src/i
 import { JobService, type JobServiceOptions } from '../../src/index.js';
 import type { Contract } from '../../src/model/contract.js';
 import { jobDefinition } from '../../src/model/job.js';
-import { deadQueue, jobsTopology, mergeTopologies, wholeDelayNet } from '../../src/model/topology.js';
+import {
+  deadQueue,
+  eventsTopology,
+  jobsTopology,
+  mergeTopologies,
+  wholeDelayNet,
+} from '../../src/model/topology.js';
 import type { Delivery, Subscription } from '../../src/ports/broker.js';
 import { type IsolatedRail, isolatedRail } from '../../src/testing.js';
 import { Recorder } from '../contract/recorder.js';
@@ -152,7 +158,11 @@ export class Stage {
   }
 
   async #queuesLeft(contracts: Contract[]): Promise<string[]> {
-    const { queues } = mergeTopologies(jobsTopology(this.prefix, contracts), wholeDelayNet(this.prefix));
+    const { queues } = mergeTopologies(
+      jobsTopology(this.prefix, contracts),
+      wholeDelayNet(this.prefix),
+      eventsTopology(this.prefix),
+    );
     const broker = new AmqpBroker({ url: this.rail.url });
     await broker.connect();
     const depths = await Promise.all(queues.map(({ name }) => broker.depth(name)));

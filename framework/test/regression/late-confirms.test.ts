@@ -18,7 +18,7 @@ describe('a broker that confirms nothing', () => {
     stage.atEnd(() => filter.close());
     const clock = new VirtualClock(Date.now());
     const url = filter.through(stage.rail.url);
-    const client = stage.newClient({ url, clock, publishTimeout: '1s' });
+    const client = stage.newClient({ url, clock, publishTimeout: '1s', events: 'off' });
     const contract = lone('late-confirms');
     await client.enqueue(contract, { note: 'declares the queue' });
 
