@@ -49,12 +49,13 @@ export async function runMocha({ root, files, options = [], env = process.env, s
   await rm(folder, { recursive: true, force: true, maxRetries: 5 });
   releaseFolder(folder);
   if (tally && (ended.code === 0 || tally.failed > 0)) return tally;
-  const { passed = 0, failed = 0, skipped = 0 } = tally ?? {};
+  const { passed = 0, failed = 0, skipped = 0, failures } = tally ?? {};
   const when = tally ? 'after its last test' : 'before its last test';
   return {
     passed,
     skipped,
     failed: failed + 1,
+    failures,
     fault: `mocha ended with ${ended.signal ?? ended.code} ${when}`,
   };
 }

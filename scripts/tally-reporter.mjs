@@ -9,6 +9,7 @@ const LEAK_MS = 5_000;
  * @property {number} passed
  * @property {number} failed
  * @property {number} skipped
+ * @property {string[]} [failures] Each failed test: its full title and the first line of its error.
  */
 
 /**
@@ -25,7 +26,7 @@ export default class TallyReporter extends Mocha.reporters.Base {
     super(runner, /** @type {Mocha.MochaOptions} */ (options));
     const { tally: file, skip } = options.reporterOptions;
     /** @type {Tally} */
-    const tally = { passed: 0, failed: 0, skipped: 0 };
+    const tally = { passed: 0, failed: 0, skipped: 0, failures: [] };
     const { EVENT_TEST_PASS, EVENT_TEST_FAIL, EVENT_TEST_PENDING, EVENT_RUN_END } = Mocha.Runner.constants;
 
     if (skip === undefined) new Mocha.reporters.Spec(runner, /** @type {Mocha.MochaOptions} */ (options));
@@ -36,7 +37,10 @@ export default class TallyReporter extends Mocha.reporters.Base {
         console.log(`  - ${test.fullTitle()} (${skip})`);
       }
     });
-    runner.on(EVENT_TEST_FAIL, () => (tally.failed += 1));
+    runner.on(EVENT_TEST_FAIL, (test, error) => {
+      tally.failed += 1;
+      tally.failures?.push(`${test.fullTitle()}: ${String(error?.message ?? error).split('\n', 1)[0]}`);
+    });
     runner.on(EVENT_TEST_PENDING, () => (tally.skipped += 1));
     runner.once(EVENT_RUN_END, () => {
       writeFileSync(file, JSON.stringify(tally));

@@ -28,6 +28,8 @@ const interrupted = new AbortController();
 /** @type {NodeJS.Signals | undefined} */
 let interruptedBy;
 const total = { passed: 0, failed: 0, skipped: 0 };
+/** What failed, by title: a log of CI may show its end only. @type {string[]} */
+const failures = [];
 /** What makes the exit code 1 beside failed tests. @type {string[]} */
 const faults = [];
 /** @type {TestServers | undefined} */
@@ -47,6 +49,7 @@ try {
 }
 await servers?.stop();
 if (!interruptedBy && total.passed + total.failed === 0) faults.push('No test was run.');
+for (const failure of failures) console.error(`\nFailed: ${failure}`);
 for (const fault of faults) console.error(`\n${fault}`);
 console.log(`\n${total.passed} passed, ${total.failed} failed, ${total.skipped} skipped`);
 process.exit(exitCode());
@@ -108,6 +111,7 @@ async function run(name, files, skip) {
   console.log(`${name}: ${((Date.now() - startedAt) / 1000).toFixed(1)} s`);
   total.passed += result.passed;
   total.failed += result.failed;
+  failures.push(...(result.failures ?? []));
   total[skip && CI ? 'failed' : 'skipped'] += result.skipped;
   if (result.fault) faults.push(`${name}: ${result.fault}; counted as one failed.`);
 }

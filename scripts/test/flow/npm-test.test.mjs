@@ -58,10 +58,11 @@ describe('npm test', function () {
     );
   });
 
-  it('fails with a test that fails', async () => {
+  it('fails with a test that fails, and names it at the end', async () => {
     await repositoryWith({ 'unit/a': `${PASSING} it('fails', () => { throw new Error('seen'); });` });
-    const { code, lines } = await npmTest();
+    const { code, lines, errors } = await npmTest();
     expect(lines.at(-1)).to.equal('1 passed, 1 failed, 0 skipped');
+    expect(errors).to.include('Failed: fails: seen');
     expect(code).to.equal(1);
   });
 
