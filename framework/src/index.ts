@@ -2,6 +2,8 @@ export { JobService, type JobServiceOptions, type QueueOptions } from './service
 export { BatchError, JobClient, type JobClientOptions } from './client.js';
 export { Job, type ForeignBinding, type Handler, type HandlerClass, type JobOptions } from './model/job.js';
 export { JobContext, type JobLog } from './model/job-context.js';
+export type { IdempotencyOptions } from './model/idempotency.js';
+export { JobTransaction } from './model/job-transaction.js';
 export {
   defineJob,
   defineQueue,
@@ -26,6 +28,7 @@ export {
   JobrailError,
   OptionError,
   PublishError,
+  StoreError,
   TopologyError,
   type ErrorCode,
   type PayloadIssue,

@@ -18,6 +18,9 @@ import { jobsTopology, laneQueue, type Topology } from './model/topology.js';
 import type { Broker } from './ports/broker.js';
 import { Control } from './runtime/control.js';
 import type { EventRecorder } from './runtime/event-recorder.js';
+import type { Database } from './ports/database.js';
+import type { IdempotencyStore } from './ports/idempotency-store.js';
+import { Effects } from './runtime/effects.js';
 import { Executor } from './runtime/executor.js';
 import { type BoundHandler, bindHandlers } from './runtime/handlers.js';
 import { HealthServer } from './runtime/health.js';
@@ -29,6 +32,7 @@ import { Settler } from './runtime/settler.js';
 import { Solo } from './runtime/solo.js';
 import { Watchdog } from './runtime/watchdog.js';
 import { Worker } from './runtime/worker.js';
+import { openStore } from './store.js';
 
 export type { QueueOptions };
 
@@ -55,12 +59,21 @@ export interface JobServiceOptions extends Omit<JobClientOptions, 'name' | 'even
   events?: EventLevel;
   /** Serves `/health/live` and `/health/ready`. */
   health?: { port: number; host?: string };
+  /**
+   * Where idempotent handlers keep their keys: `postgres://…`, `sqlite:<file>`, or a Database of `jobrail/store`, which is not
+   * closed with the service. Default: JOBRAIL_STORE_URL, else the file `jobrail.sqlite` in the working directory, which
+   * several processes of one host may share. Not opened when no handler is idempotent.
+   */
+  store?: string | Database;
+  /** Keeps the keys of idempotent handlers instead of `store`. */
+  idempotencyStore?: IdempotencyStore;
   /** Default: pino, readable on a terminal, JSON lines otherwise, level from LOG_LEVEL. */
   log?: Logger;
 }
 
 const knownOptions = [
   'name', 'handlers', 'modules', 'queues', 'gracePeriod', 'abandonAfter', 'brokerAckTimeout', 'watchdog', 'health', 'log',
+  'store', 'idempotencyStore',
   'url', 'tls', 'prefix', 'connectTimeout', 'publishTimeout', 'maxPayloadBytes', 'events', 'broker', 'clock',
 ]; // prettier-ignore
 
@@ -85,6 +98,8 @@ export class JobService {
   readonly #control: Control;
   readonly #events: EventRecorder | undefined;
   readonly #heartbeat: Heartbeat | undefined;
+  readonly #effects: Effects;
+  #ownStore: Database | undefined;
   #container: Container | undefined;
   #workers: Worker[] = [];
   #state: State = 'new';
@@ -119,6 +134,12 @@ export class JobService {
       this.#filters.push(eventsFilter(this.#events, clock));
       this.#heartbeat = new Heartbeat(this.#events, clock, () => this.#facts());
     }
+    this.#effects = new Effects({
+      clock: this.#settings.clock,
+      log: this.#log,
+      idempotencyStore: options.idempotencyStore,
+      openDatabase: () => this.#openStore(),
+    });
     const { watchdog = '30s' } = options;
     if (watchdog !== false) this.#watchdog = new Watchdog(durationMs(watchdog, 'watchdog of JobService'));
     this.#health = new HealthServer(() => this.readiness());
@@ -164,9 +185,11 @@ export class JobService {
     }
     this.#state = 'starting';
     try {
-      const { handlers, container } = await bindHandlers(this.#options.handlers, this.#options.modules ?? []);
+      const modules = [this.#effects.module, ...(this.#options.modules ?? [])];
+      const { handlers, container } = await bindHandlers(this.#options.handlers, modules);
       this.#container = container;
       const queues = queuesOf(handlers, this.#options);
+      await this.#effects.open(handlers);
       await this.#broker.connect();
       const features = brokerFeatures(this.#broker.info?.version);
       this.#workers = this.#makeWorkers(handlers, queues, features);
@@ -219,6 +242,8 @@ export class JobService {
     await this.#watchdog?.stop();
     await this.#control.stop();
     if (this.#options.broker === undefined) await this.#broker.close();
+    await this.#effects.close();
+    await this.#ownStore?.close();
     await this.#container?.unbindAllAsync();
     this.#state = 'stopped';
     this.#log.info(`service ${this.#options.name} is stopped`);
@@ -251,6 +276,17 @@ export class JobService {
     return { state: this.#state, version, queues };
   }
 
+  async #openStore(): Promise<Database> {
+    const { store, queues } = this.#options;
+    if (typeof store === 'object') return store;
+    const slots = Object.entries(queues).map(
+      ([name, options]) => readQueueOptions(name, options).concurrency,
+    );
+    const mostTransactions = slots.reduce((sum, each) => sum + each, 0);
+    this.#ownStore = await openStore(store, { mostTransactions });
+    return this.#ownStore;
+  }
+
   #makeWorkers(
     handlers: readonly BoundHandler[],
     queues: ReadonlyMap<string, Queue>,
@@ -274,7 +310,15 @@ export class JobService {
       const own = handlers.filter(({ contract }) => contract.queue.name === queue.name);
       const ackTimeoutMs = ackTimeoutOf(queue, own, { brokerAckTimeout, features, deafMs });
       const executors = own.map(
-        (handler) => new Executor({ ...shared, handler, publisher, deafMs, cancelOf }),
+        (handler) =>
+          new Executor({
+            ...shared,
+            filters: [...this.#filters, ...this.#effects.filtersFor(handler)],
+            handler,
+            publisher,
+            deafMs,
+            cancelOf,
+          }),
       );
       const slots = readQueueOptions(queue.name, this.#options.queues[queue.name]!);
       return new Worker({

@@ -10,6 +10,11 @@ export type { Database, Queryable, SqlResult, Transaction } from './ports/databa
 /** The file that is used where no store is configured. */
 export const defaultStoreUrl = 'sqlite:jobrail.sqlite';
 
+export interface StoreOptions {
+  /** Transactions at once, each on a connection of its own, where the store can have several. Default 10. */
+  mostTransactions?: number;
+}
+
 /**
  * The store that a URL names: `sqlite:<path>` is a file, `postgres://…` a PostgreSQL. Nothing is opened before its first
  * use. The driver is loaded now, and only that of this store.
@@ -17,7 +22,8 @@ export const defaultStoreUrl = 'sqlite:jobrail.sqlite';
  * @throws ConfigError for another kind of URL, or when the driver cannot be loaded on this platform.
  */
 export async function openStore(
-  url = process.env['JOBRAIL_STORE_URL'] ?? defaultStoreUrl,
+  url: string = process.env['JOBRAIL_STORE_URL'] ?? defaultStoreUrl,
+  options: StoreOptions = {},
 ): Promise<Database> {
   const [scheme] = url.split(':', 1);
   if (scheme === 'sqlite') {
@@ -26,7 +32,7 @@ export async function openStore(
   }
   if (scheme === 'postgres' || scheme === 'postgresql') {
     const { PostgresDatabase } = await loaded('pg', () => import('./adapters/postgres/postgres-database.js'));
-    return new PostgresDatabase({ url });
+    return new PostgresDatabase({ ...options, url });
   }
   throw new ConfigError('JR_CONFIG_INVALID', `The store ${redact(url)} is of no kind that Jobrail knows.`, {
     mend: 'Give "sqlite:<path of a file>" or "postgres://user:password@host/database".',

@@ -2,6 +2,7 @@ import type { ContainerModule } from 'inversify';
 import { randomUUID } from 'node:crypto';
 import { AmqpBroker } from './adapters/amqp/amqp-broker.js';
 import { MemoryBroker } from './adapters/memory/memory-broker.js';
+import { MemoryIdempotencyStore } from './adapters/memory/memory-idempotency-store.js';
 import { showMs } from './base/duration.js';
 import { VirtualClock } from './base/virtual-clock.js';
 import { JobClient } from './client.js';
@@ -143,6 +144,7 @@ export async function createTestRail(options: TestRailOptions): Promise<TestRail
     modules,
     queues,
     log: silentLog(),
+    idempotencyStore: new MemoryIdempotencyStore(clock),
     watchdog: false,
     // The memory broker takes no job away: a handler may run for as long as it likes.
     brokerAckTimeout: Math.max(defaultAckTimeoutMs, ...definitions.map(({ timeoutMs }) => 2 * timeoutMs)),

@@ -11,6 +11,7 @@ export const errorCodes = {
   JR_MESSAGE_UNREADABLE:
     'A message on a job queue is not a job: a property or header is missing or malformed.',
   JR_MESSAGE_UNSENDABLE: 'A message cannot be sent: its headers are too large, or AMQP has no such value.',
+  JR_KEY_INVALID: 'The key function of an idempotent or unique job threw, or gave what cannot be a key.',
   JR_CIRCLE: 'Child jobs are nested too deep, which is most likely a circle.',
   JR_TOPOLOGY_CONFLICT: 'A queue or exchange exists with other arguments than the code asks for.',
   JR_TOPOLOGY_MISSING: 'A queue or exchange that is used does not exist.',
@@ -69,7 +70,7 @@ export interface PayloadIssue {
   message: string;
 }
 
-/** A payload, contract or job that cannot be accepted (`JR_PAYLOAD_*`, `JR_CONTRACT_*`, `JR_MESSAGE_*`, `JR_CIRCLE`). */
+/** A payload, contract or job that cannot be accepted (`JR_PAYLOAD_*`, `JR_CONTRACT_*`, `JR_MESSAGE_*`, `JR_KEY_INVALID`, `JR_CIRCLE`). */
 export class ContractError extends JobrailError {
   readonly issues: readonly PayloadIssue[];
 

@@ -4,6 +4,7 @@ import { ConfigError } from '../base/errors.js';
 import { type Duration, durationMs } from '../base/duration.js';
 import { refuseUnknownOptions } from '../base/options.js';
 import type { Contract, PayloadOf } from './contract.js';
+import { type Idempotency, type IdempotencyOptions, readIdempotency } from './idempotency.js';
 import type { JobContext } from './job-context.js';
 import { defaultRetry, type RetryPolicy } from './retry.js';
 
@@ -20,13 +21,16 @@ export interface ForeignBinding {
   routingKey: string;
 }
 
-export interface JobOptions {
+// eslint-disable-next-line @typescript-eslint/no-explicit-any -- options of handlers of any payload
+export interface JobOptions<Payload = any> {
   /** When a failed attempt is followed by another. Default: 10 attempts, exponential from 1 s to 1 h, full jitter. */
   retry?: RetryPolicy;
   /** How long an attempt may take before `job.signal` aborts and it fails with `JR_ATTEMPT_TIMEOUT`. Default 5 min. */
   timeout?: Duration;
   /** Exchanges of others to bind the queue of the contract to. They must exist. */
   bindings?: readonly ForeignBinding[];
+  /** For a job of which a second run would do harm. Needs a store; see `store` of `JobService`. */
+  idempotency?: IdempotencyOptions<Payload>;
 }
 
 /** A handler class; its constructor is called by inversify. */
@@ -39,6 +43,7 @@ export interface JobDefinition {
   readonly retry: RetryPolicy;
   readonly timeoutMs: number;
   readonly bindings: readonly ForeignBinding[];
+  readonly idempotency: Idempotency | undefined;
 }
 
 const metadataKey = Symbol.for('jobrail:job');
@@ -48,7 +53,7 @@ export const defaultTimeoutMs = 5 * 60_000;
  * Marks a class as the handler of a contract. Only records; `JobService` reads it at start and reports what is wrong.
  * The class becomes injectable by it.
  */
-export function Job<C extends Contract>(contract: C, options: JobOptions = {}) {
+export function Job<C extends Contract>(contract: C, options: JobOptions<PayloadOf<C>> = {}) {
   return <H extends HandlerClass<C>>(handler: H): void => {
     injectable()(handler);
     Reflect.defineMetadata(metadataKey, { contract, options }, handler);
@@ -68,14 +73,16 @@ export function jobDefinition(handler: HandlerClass): JobDefinition {
       mend: `Write @Job(<contract>) above class ${name}.`,
     });
   }
-  const { contract, options } = recorded;
+  const { contract, options }: { contract: Contract; options: JobOptions<unknown> } = recorded;
   const subject = `@Job("${contract.name}") of ${name}`;
-  refuseUnknownOptions(subject, options, ['retry', 'timeout', 'bindings']);
+  refuseUnknownOptions(subject, options, ['retry', 'timeout', 'bindings', 'idempotency']);
+  const { retry = defaultRetry, timeout, bindings = [], idempotency } = options;
+  const timeoutMs = timeout === undefined ? defaultTimeoutMs : durationMs(timeout, `timeout of ${subject}`);
   return {
     contract,
-    retry: options.retry ?? defaultRetry,
-    timeoutMs:
-      options.timeout === undefined ? defaultTimeoutMs : durationMs(options.timeout, `timeout of ${subject}`),
-    bindings: options.bindings ?? [],
+    retry,
+    timeoutMs,
+    bindings,
+    idempotency: idempotency && readIdempotency(idempotency, subject, { retry, timeoutMs }),
   };
 }

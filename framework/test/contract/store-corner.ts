@@ -35,10 +35,13 @@ async function postgresCorner(server: string) {
   return { url: url.href, remove: () => asked(`DROP SCHEMA ${schema} CASCADE`) };
 }
 
-/** The same tests on SQLite and on PostgreSQL, each `describe` in a corner of its own. */
-export function onEachStore(tests: (corner: () => StoreCorner) => void): void {
+/** The same tests on SQLite and on PostgreSQL (or one of them), each in a corner of its own. */
+export function onEachStore(
+  tests: (corner: () => StoreCorner) => void,
+  dialects: readonly Database['dialect'][] = ['sqlite', 'postgres'],
+): void {
   const server = process.env['DATABASE_URL'];
-  for (const dialect of ['sqlite', 'postgres'] as const) {
+  for (const dialect of dialects) {
     describe(`on ${dialect === 'sqlite' ? 'SQLite' : 'PostgreSQL'}`, () => {
       const opened: Database[] = [];
       let corner: (StoreCorner & { remove: () => Promise<void> }) | undefined;

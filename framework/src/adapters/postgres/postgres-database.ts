@@ -1,5 +1,6 @@
 import pg from 'pg';
 import { StoreError, toError } from '../../base/errors.js';
+import { Fifo } from '../../base/fifo.js';
 import { redact } from '../../base/redact.js';
 import {
   checkSqlValue,
@@ -16,9 +17,11 @@ import type { Database, SqlResult, Transaction } from '../../ports/database.js';
 export interface PostgresOptions {
   /** `postgres://user:password@host:port/database`; `?options=-c search_path=…` chooses a schema. */
   url: string;
-  /** Connections at most. Default 10. */
+  /** Connections for statements, at most. Default 5. */
   poolSize?: number;
-  /** How long a connection may take, and the wait for a free one. Milliseconds, default 5,000. */
+  /** Transactions at once, at most, each on a connection of its own. Default 10; more wait. */
+  mostTransactions?: number;
+  /** How long a connection may take. Milliseconds, default 5,000. */
   connectTimeoutMs?: number;
   /** How long a statement may take before its connection is given up. Milliseconds, default 30,000. */
   statementTimeoutMs?: number;
@@ -31,32 +34,24 @@ const types = new pg.TypeOverrides();
 types.setTypeParser(pg.types.builtins.INT8, Number);
 types.setTypeParser(pg.types.builtins.NUMERIC, Number);
 
-/** PostgreSQL by `pg`: a pool, and a connection of its own for each transaction. */
+/**
+ * PostgreSQL by `pg`. Statements and transactions have connections of their own: however long the transactions of others
+ * take, a statement does not wait for them.
+ */
 export class PostgresDatabase implements Database {
   readonly dialect = 'postgres';
   readonly location: string;
   readonly #pool: pg.Pool;
+  readonly #transactions: pg.Pool;
+  readonly #places: Places;
   #closed: Promise<void> | undefined;
 
-  constructor({
-    url,
-    poolSize = 10,
-    connectTimeoutMs = 5_000,
-    statementTimeoutMs = 30_000,
-  }: PostgresOptions) {
-    this.location = redact(url);
-    this.#pool = new pg.Pool({
-      connectionString: url,
-      max: poolSize,
-      connectionTimeoutMillis: connectTimeoutMs,
-      query_timeout: statementTimeoutMs,
-      keepAlive: true,
-      application_name: 'jobrail',
-      allowExitOnIdle: false,
-    });
-    // A connection that is lost while nothing uses it is no news; while in use, its query fails.
-    this.#pool.on('error', () => undefined);
-    this.#pool.on('connect', (client) => client.on('error', () => undefined));
+  constructor(options: PostgresOptions) {
+    const { url, poolSize = 5, mostTransactions = 10 } = options;
+    this.location = redact(url.replace(/\?.*/s, ''));
+    this.#pool = poolOf(options, poolSize);
+    this.#transactions = poolOf(options, mostTransactions);
+    this.#places = new Places(mostTransactions);
   }
 
   async query<Row extends SqlRow>(
@@ -64,7 +59,7 @@ export class PostgresDatabase implements Database {
     parameters: readonly SqlValue[] = [],
   ): Promise<SqlResult<Row>> {
     this.#refuseClosed();
-    return this.#run<Row>(this.#pool, text, parameters);
+    return this.run<Row>(this.#pool, text, parameters);
   }
 
   async queryMany<Row extends SqlRow>(
@@ -73,50 +68,36 @@ export class PostgresDatabase implements Database {
     parameters: readonly SqlValue[] = [],
   ): Promise<SqlResult<Row>> {
     this.#refuseClosed();
-    return this.#runMany<Row>(this.#pool, text, given, parameters);
+    return this.runMany<Row>(this.#pool, text, given, parameters);
   }
 
-  async transaction<Result>(work: (transaction: Transaction) => Promise<Result>): Promise<Result> {
+  async transaction<Result>(work: (transaction: PostgresTransaction) => Promise<Result>): Promise<Result> {
     this.#refuseClosed();
-    const client = await this.#pool.connect().catch((error: unknown) => {
-      throw this.#storeError(error);
+    return this.#places.occupy(async () => {
+      const client = await this.#transactions.connect().catch((error: unknown) => {
+        throw this.#storeError(error);
+      });
+      let lost: Error | undefined;
+      const transaction = new PostgresTransaction(client, this);
+      try {
+        await this.run(client, 'BEGIN', []);
+        const result = await work(transaction);
+        transaction.open = false;
+        await this.#commit(client);
+        return result;
+      } catch (error) {
+        transaction.open = false;
+        await client.query('ROLLBACK').catch((failure: unknown) => (lost = toError(failure)));
+        throw error;
+      } finally {
+        // A connection of which it is not known how it stands is not used again.
+        client.release(lost);
+      }
     });
-    let open = true;
-    let failure: unknown;
-    const refuseEnded = () => {
-      if (!open) throw transactionClosed();
-    };
-    const transaction: Transaction = {
-      dialect: this.dialect,
-      query: async (text, parameters = []) => (refuseEnded(), this.#run(client, text, parameters)),
-      queryMany: async (text, given, parameters = []) => (
-        refuseEnded(),
-        this.#runMany(client, text, given, parameters)
-      ),
-    };
-    try {
-      await this.#run(client, 'BEGIN', []);
-      const result = await work(transaction);
-      open = false;
-      await this.#commit(client);
-      return result;
-    } catch (error) {
-      open = false;
-      failure = error;
-      const rolledBack = await client.query('ROLLBACK').then(
-        () => true,
-        () => false,
-      );
-      if (rolledBack) failure = undefined;
-      throw error;
-    } finally {
-      // A connection of which it is not known how it stands is not used again.
-      client.release(failure === undefined ? undefined : toError(failure));
-    }
   }
 
   close(): Promise<void> {
-    this.#closed ??= this.#pool.end();
+    this.#closed ??= Promise.all([this.#pool.end(), this.#transactions.end()]).then(() => undefined);
     return this.#closed;
   }
 
@@ -136,7 +117,8 @@ export class PostgresDatabase implements Database {
     if (command !== 'COMMIT') throw statementFailed();
   }
 
-  async #run<Row extends SqlRow>(
+  /** @internal */
+  async run<Row extends SqlRow>(
     on: pg.Pool | pg.PoolClient,
     text: string,
     values: readonly SqlValue[],
@@ -150,7 +132,8 @@ export class PostgresDatabase implements Database {
     }
   }
 
-  async #runMany<Row extends SqlRow>(
+  /** @internal */
+  async runMany<Row extends SqlRow>(
     on: pg.Pool | pg.PoolClient,
     text: string,
     given: GivenRows,
@@ -191,6 +174,70 @@ export class PostgresDatabase implements Database {
           mend: 'Check that PostgreSQL runs and that host, port, user, password and database are right.',
           cause: error,
         });
+  }
+}
+
+/** A transaction of PostgreSQL; `client` is its connection, for whatever takes one of `pg`. */
+export class PostgresTransaction implements Transaction {
+  readonly dialect = 'postgres';
+  open = true;
+
+  constructor(
+    readonly client: pg.PoolClient,
+    private readonly database: PostgresDatabase,
+  ) {}
+
+  async query<Row extends SqlRow>(
+    text: string,
+    parameters: readonly SqlValue[] = [],
+  ): Promise<SqlResult<Row>> {
+    if (!this.open) throw transactionClosed();
+    return this.database.run<Row>(this.client, text, parameters);
+  }
+
+  async queryMany<Row extends SqlRow>(
+    text: string,
+    given: GivenRows,
+    parameters: readonly SqlValue[] = [],
+  ): Promise<SqlResult<Row>> {
+    if (!this.open) throw transactionClosed();
+    return this.database.runMany<Row>(this.client, text, given, parameters);
+  }
+}
+
+function poolOf(
+  { url, connectTimeoutMs = 5_000, statementTimeoutMs = 30_000 }: PostgresOptions,
+  max: number,
+) {
+  const pool = new pg.Pool({
+    connectionString: url,
+    max,
+    connectionTimeoutMillis: connectTimeoutMs,
+    query_timeout: statementTimeoutMs,
+    keepAlive: true,
+    application_name: 'jobrail',
+  });
+  // A connection that is lost while nothing uses it is no news; while in use, its query fails.
+  pool.on('error', () => undefined);
+  pool.on('connect', (client) => client.on('error', () => undefined));
+  return pool;
+}
+
+/** So many at once; the others wait in line, for as long as it takes. */
+class Places {
+  readonly #waiting = new Fifo<() => void>();
+  constructor(private free: number) {}
+
+  async occupy<Result>(work: () => Promise<Result>): Promise<Result> {
+    if (this.free === 0) await new Promise<void>((resolve) => this.#waiting.push(resolve));
+    else this.free--;
+    try {
+      return await work();
+    } finally {
+      const next = this.#waiting.shift();
+      if (next) next();
+      else this.free++;
+    }
   }
 }
 

@@ -1,0 +1,76 @@
+import { ContainerModule } from 'inversify';
+import { PostgresJobTransactions } from '../adapters/postgres/job-transactions.js';
+import { SqlIdempotencyStore } from '../adapters/sql/sql-idempotency-store.js';
+import type { Clock } from '../base/clock.js';
+import { ConfigError } from '../base/errors.js';
+import { idempotencyFilter } from '../filters/idempotency.js';
+import type { Filter } from '../model/filter.js';
+import { JobContext, type JobLog } from '../model/job-context.js';
+import { JobTransaction } from '../model/job-transaction.js';
+import type { Database } from '../ports/database.js';
+import type { IdempotencyStore } from '../ports/idempotency-store.js';
+import type { BoundHandler } from './handlers.js';
+
+export interface EffectsOptions {
+  clock: Clock;
+  log: JobLog;
+  /** Instead of keys in the database. */
+  idempotencyStore?: IdempotencyStore | undefined;
+  /** The store of the service; asked for when a handler needs it. */
+  openDatabase: () => Promise<Database>;
+}
+
+/** What the idempotent handlers of a service need: the store of their keys, and transactions on it. Nothing for the others. */
+export class Effects {
+  #store: IdempotencyStore | undefined;
+  #database: Database | undefined;
+  #transactions: PostgresJobTransactions | undefined;
+
+  constructor(private readonly options: EffectsOptions) {}
+
+  /** Binds `JobTransaction` for what handlers are built with. */
+  readonly module = new ContainerModule(({ bind }) => {
+    bind(JobTransaction).toResolvedValue((job: JobContext) => this.#transactionOf(job), [JobContext]);
+  });
+
+  /** Opens the store, and makes or updates its tables, if a handler is idempotent. @throws StoreError, ConfigError */
+  async open(handlers: readonly BoundHandler[]): Promise<void> {
+    if (!handlers.some(({ idempotency }) => idempotency)) return;
+    const { idempotencyStore, clock, log } = this.options;
+    if (idempotencyStore) {
+      this.#store = idempotencyStore;
+      return;
+    }
+    this.#database = await this.options.openDatabase();
+    if (this.#database.dialect === 'postgres') {
+      this.#transactions = new PostgresJobTransactions(this.#database);
+    }
+    this.#store = await SqlIdempotencyStore.open(this.#database, clock);
+    log.info({ store: this.#database.location }, 'idempotent jobs are remembered in the store');
+  }
+
+  /** The filter around the attempts of a handler; none when it is not idempotent. */
+  filtersFor({ idempotency, retry }: BoundHandler): Filter[] {
+    if (!idempotency) return [];
+    const { clock, log } = this.options;
+    const transactions = this.#transactions;
+    return [idempotencyFilter({ ...idempotency, store: this.#store!, transactions, retry, clock, log })];
+  }
+
+  /** The store itself is closed by whom it belongs to. */
+  async close(): Promise<void> {
+    if (this.#store !== this.options.idempotencyStore) await this.#store?.close();
+  }
+
+  #transactionOf(job: JobContext): JobTransaction {
+    const transaction = this.#transactions?.of(job);
+    if (transaction) return transaction;
+    throw new ConfigError(
+      'JR_CONFIG_INVALID',
+      `The handler of "${job.contract}" asks for a JobTransaction, but is not idempotent, or the store is no PostgreSQL.`,
+      {
+        mend: 'Give "idempotency" in its @Job, and a postgres:// URL as "store" of JobService or in JOBRAIL_STORE_URL.',
+      },
+    );
+  }
+}
