@@ -27,7 +27,9 @@ import { HealthServer } from './runtime/health.js';
 import { Heartbeat, type ServiceFacts } from './runtime/heartbeat.js';
 import { JobPublisher } from './runtime/job-publisher.js';
 import { defaultLog } from './runtime/log.js';
+import { LoopTurn } from './runtime/loop-turn.js';
 import { ackTimeoutOf, type QueueOptions, queuesOf, readQueueOptions } from './runtime/queue-options.js';
+import { LoadGauge } from './runtime/process-load.js';
 import { Settler } from './runtime/settler.js';
 import { Solo } from './runtime/solo.js';
 import { Watchdog } from './runtime/watchdog.js';
@@ -100,6 +102,7 @@ export class JobService {
   readonly #heartbeat: Heartbeat | undefined;
   readonly #effects: Effects;
   #ownStore: Database | undefined;
+  readonly #gauge = new LoadGauge((load) => this.#workers.forEach((worker) => worker.tune(load)));
   #container: Container | undefined;
   #workers: Worker[] = [];
   #state: State = 'new';
@@ -160,9 +163,12 @@ export class JobService {
     return this.#state;
   }
 
-  /** Slots in use and jobs in hand, by queue. */
-  get load(): Record<string, { running: number; held: number }> {
-    return Object.fromEntries(this.#workers.map(({ queue, running, held }) => [queue, { running, held }]));
+  /** By queue: slots in use and jobs in hand, and how many there may be of each at the moment. */
+  get load(): Record<string, { running: number; held: number; concurrency: number; prefetch: number }> {
+    const loads = this.#workers.map(({ queue, running, held, concurrency, prefetch }) => {
+      return [queue, { running, held, concurrency, prefetch }] as const;
+    });
+    return Object.fromEntries(loads);
   }
 
   /** Ready when it runs, all its consumers are registered and the broker was heard within a heartbeat interval. */
@@ -197,6 +203,7 @@ export class JobService {
       await this.#control.start();
       this.#watchdog?.start(); // before the first job, which may be the one that it is for
       await Promise.all(this.#workers.map((worker) => worker.start()));
+      this.#gauge.start();
       const { health } = this.#options;
       if (health) await this.#health.start(health.port, health.host);
       this.#state = 'running';
@@ -235,6 +242,7 @@ export class JobService {
 
   async #stop(): Promise<void> {
     this.#state = 'stopping';
+    this.#gauge.stop();
     await Promise.all(this.#workers.map((worker) => worker.stop(this.#graceMs)));
     this.#heartbeat?.stop();
     await this.#events?.close(eventsLeftMs);
@@ -295,7 +303,14 @@ export class JobService {
     const { name, brokerAckTimeout } = this.#options;
     const deafMs = this.#deafMs;
     const { clock, prefix, mostPayloadBytes } = this.#settings;
-    const shared = { clock, log: this.#log, filters: this.#filters, service: name, solo: new Solo() };
+    const shared = {
+      clock,
+      log: this.#log,
+      filters: this.#filters,
+      service: name,
+      solo: new Solo(),
+      turn: new LoopTurn(),
+    };
     const cancelOf = (job: string) => this.#control.cancelOf(job);
     const publisher = new JobPublisher({
       ...shared,

@@ -132,8 +132,9 @@ export async function createTestRail(options: TestRailOptions): Promise<TestRail
   const clock = new VirtualClock();
   const broker = new MemoryBroker({ clock });
   const definitions = options.handlers.map((handler) => jobDefinition(handler));
-  const queues =
+  const given =
     options.queues ?? Object.fromEntries(definitions.map(({ contract }) => [contract.queue.name, {}]));
+  const queues = Object.fromEntries(Object.entries(given).map(([name, queue]) => [name, fixedSlots(queue)]));
   const { handlers, modules = [] } = options;
   const shared = { broker, clock, prefix: 'test', events: 'off' } as const;
   const client = new JobClient({ ...shared, name: 'test' });
@@ -164,6 +165,12 @@ export async function createTestRail(options: TestRailOptions): Promise<TestRail
     throw error;
   });
   return rail;
+}
+
+/** What would be found by measuring differs from run to run. */
+function fixedSlots({ concurrency, prefetch, ...others }: QueueOptions): QueueOptions {
+  const slots = typeof concurrency === 'number' ? concurrency : 10;
+  return { concurrency: slots, prefetch: typeof prefetch === 'number' ? prefetch : 2 * slots, ...others };
 }
 
 /** A corner of a real broker that nobody else uses: its own prefix, and everything under it removed at the end. */

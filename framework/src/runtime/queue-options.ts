@@ -4,18 +4,28 @@ import { ConfigError, describe, OptionError } from '../base/errors.js';
 import { nearest, refuseUnknownOptions, wholeNumber } from '../base/options.js';
 import { type BrokerFeatures, defaultAckTimeoutMs } from '../model/broker-features.js';
 import type { Queue } from '../model/contract.js';
+import type { ConcurrencyBounds } from './concurrency-control.js';
 import type { BoundHandler } from './handlers.js';
 
 export interface QueueOptions {
-  /** Jobs that run at the same time. Default 10. */
-  concurrency?: number;
-  /** Jobs held of each lane, running ones included. Default: twice the concurrency. */
-  prefetch?: number;
+  /**
+   * Jobs that run at the same time. Default `'auto'`: found while the service runs, between 1 and 1,000, beginning with 10.
+   * `{ min, max }` are other bounds.
+   */
+  concurrency?: number | 'auto' | { min?: number; max?: number };
+  /** Jobs held of each lane, running ones included. Default `'auto'`: as many as keep the slots busy. */
+  prefetch?: number | 'auto';
+  /** Bytes of payloads held with `prefetch: 'auto'`, beyond one job for each slot. Default 64 MiB. */
+  prefetchBytes?: number;
   /** Part of the starts that go to the least urgent job in hand, 0 to 1. Default 0: strict order of urgency. */
   lowShare?: number;
 }
 
-const knownOptions = ['concurrency', 'prefetch', 'lowShare'];
+const knownOptions = ['concurrency', 'prefetch', 'prefetchBytes', 'lowShare'];
+
+/** Slots that a worker begins with when it is to find out how many are best. */
+const firstConcurrency = 10;
+const mostSlots = 10_000;
 
 /** What a service was given about its queues. */
 export interface QueueSettings {
@@ -28,19 +38,36 @@ export interface QueueSettings {
 export function readQueueOptions(queue: string, options: QueueOptions) {
   const subject = `queue "${queue}" of JobService`;
   refuseUnknownOptions(subject, options, knownOptions);
-  const concurrency = wholeNumber(options.concurrency ?? 10, `concurrency of ${subject}`, {
-    min: 1,
-    max: 10_000,
-  });
-  const prefetch = options.prefetch ?? 2 * concurrency;
-  wholeNumber(prefetch, `prefetch of ${subject}`, { min: concurrency, max: 65_535 });
+  const concurrency = readConcurrency(options.concurrency ?? 'auto', `concurrency of ${subject}`);
+  const prefetch = options.prefetch === 'auto' ? undefined : options.prefetch;
+  if (prefetch !== undefined) {
+    wholeNumber(prefetch, `prefetch of ${subject}`, { min: concurrency.min, max: 65_535 });
+    concurrency.max = Math.min(concurrency.max, prefetch);
+    concurrency.from = Math.min(concurrency.from, prefetch);
+  }
+  const { prefetchBytes = 64 * 1_048_576 } = options;
+  wholeNumber(prefetchBytes, `prefetchBytes of ${subject}`, { min: 1, max: Number.MAX_SAFE_INTEGER });
   const { lowShare = 0 } = options;
   if (!(lowShare >= 0 && lowShare <= 1)) {
     throw new OptionError(`lowShare of ${subject} is ${describe(lowShare)}.`, {
       mend: 'Give a number from 0 to 1.',
     });
   }
-  return { concurrency, prefetch, lowShare };
+  return { concurrency, prefetch, prefetchBytes, lowShare };
+}
+
+/** A number is bounds that leave no choice. */
+function readConcurrency(given: NonNullable<QueueOptions['concurrency']>, what: string): ConcurrencyBounds {
+  if (typeof given !== 'object' && given !== 'auto') {
+    const slots = wholeNumber(given, what, { min: 1, max: mostSlots });
+    return { from: slots, min: slots, max: slots };
+  }
+  if (given === 'auto') return { from: firstConcurrency, min: 1, max: 1_000 };
+  refuseUnknownOptions(what, given, ['min', 'max']);
+  const { min = 1, max = Math.max(1_000, min) } = given;
+  wholeNumber(min, `min of ${what}`, { min: 1, max: mostSlots });
+  wholeNumber(max, `max of ${what}`, { min, max: mostSlots });
+  return { from: Math.min(max, Math.max(min, firstConcurrency)), min, max };
 }
 
 /**

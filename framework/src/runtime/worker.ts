@@ -7,12 +7,15 @@ import type { JobLog } from '../model/job-context.js';
 import { Shutdown } from '../model/outcome.js';
 import { lanesOf, suspectsQueue } from '../model/topology.js';
 import type { Broker, Delivery, Subscription } from '../ports/broker.js';
+import type { ConcurrencyBounds } from './concurrency-control.js';
 import type { Executor } from './executor.js';
 import type { HeldJob } from './held-job.js';
 import { Deadlines } from '../base/deadlines.js';
 import { failedDeliveries, Intake, type Refusal } from './intake.js';
+import type { LoopTurn } from './loop-turn.js';
 import { attemptKey, SettledMemory } from './settled-memory.js';
 import type { Settler } from './settler.js';
+import { type ProcessLoad, SlotTuning } from './slot-tuning.js';
 import type { Solo } from './solo.js';
 import { suspectAfter, Suspects } from './suspects.js';
 import { UrgencyLine } from './urgency-line.js';
@@ -25,12 +28,16 @@ export interface WorkerOptions {
   settler: Settler;
   /** Shared by all workers of the process. */
   solo: Solo;
+  /** Shared by all workers of the process. */
+  turn: LoopTurn;
   clock: Clock;
   log: JobLog;
-  /** Jobs that run at the same time. */
-  concurrency: number;
-  /** Jobs held of each lane, running ones included. */
-  prefetch: number;
+  /** Jobs that run at the same time; a number for good, or bounds to find it in. */
+  concurrency: ConcurrencyBounds;
+  /** Jobs held of each lane, running ones included; undefined: as many as are needed. */
+  prefetch: number | undefined;
+  /** Bytes of jobs held, beyond one job for each slot, where the prefetch is found. */
+  prefetchBytes: number;
   /** Part of the starts that go to the least urgent job in hand, 0 to 1. */
   lowShare: number;
   /** The broker takes a job away that is not acked within this. */
@@ -50,10 +57,11 @@ const mostHeldMs = 2 * holdMs;
  * 3. holds what is not due yet, by a timer, and gives back to the delay net what came far too early;
  * 4. starts what is in hand in order of urgency, as many at a time as it has slots,
  *    and gives back what has waited for half the time that the broker gives a job;
- * 5. when the channel is lost, forgets what it has not started: the broker has it back. What runs goes on; if the broker
+ * 5. has as many slots and as large a prefetch as serve best, where they are not given (`SlotTuning` finds them);
+ * 6. when the channel is lost, forgets what it has not started: the broker has it back. What runs goes on; if the broker
  *    brings it here again, the new delivery is settled with the outcome, and the job does not run twice;
- * 6. while its queue is paused starts nothing, and holds nothing; what runs goes on;
- * 7. stops in two phases: takes nothing new and gives back what it has not started; waits for what runs until the grace
+ * 7. while its queue is paused starts nothing, and holds nothing; what runs goes on;
+ * 8. stops in two phases: takes nothing new and gives back what it has not started; waits for what runs until the grace
  *    period is over, then tells it to stop. Lose nothing, may run twice.
  */
 export class Worker {
@@ -65,11 +73,13 @@ export class Worker {
   readonly #runningJobs = new Map<string, HeldJob>();
   readonly #settled = new SettledMemory();
   readonly #suspects: Suspects;
+  readonly #tuning: SlotTuning;
   #subscription: Subscription | undefined;
   /** Slots in use. */
   #running = 0;
   /** Messages that are being settled, or moved elsewhere without an attempt. */
   #moving = 0;
+  #fillNextTurn: NodeJS.Immediate | undefined;
   #stopping = false;
   #paused = false;
   /** What the subscription was told last. */
@@ -80,6 +90,7 @@ export class Worker {
   constructor(options: WorkerOptions) {
     const { queue, prefix, executors, lowShare, broker, solo, log, clock, settler } = options;
     this.#options = options;
+    this.#tuning = new SlotTuning({ ...options, lanes: lanesOf(prefix, queue).map(({ name }) => name) });
     this.#intake = new Intake(queue, prefix, executors);
     this.#line = new UrgencyLine(queue.priorities, lowShare);
     this.#waiting = new Deadlines(clock, options.ackTimeoutMs / 2, (job) => this.#giveBack(job));
@@ -110,14 +121,6 @@ export class Worker {
     return { name, type, priorities, contracts: executors.map(({ handler }) => handler.contract.name) };
   }
 
-  get concurrency(): number {
-    return this.#options.concurrency;
-  }
-
-  get prefetch(): number {
-    return this.#options.prefetch;
-  }
-
   /** True while all consumers are registered and the broker is heard, or the queue is paused. */
   get ready(): boolean {
     return this.#subscription !== undefined && (this.#paused || this.#subscription.ready);
@@ -136,8 +139,26 @@ export class Worker {
     return this.#line.size + this.#early.size;
   }
 
+  /** Slots, and jobs held of each lane at most, as they are now. */
+  get concurrency(): number {
+    return this.#tuning.concurrency;
+  }
+
+  get prefetch(): number {
+    return this.#tuning.prefetch;
+  }
+
+  /** Looks whether other numbers are better, where they are not given. */
+  tune(load: ProcessLoad): void {
+    if (!this.#tuning.active || this.#stopping) return;
+    const prefetch = this.#tuning.look(load, this.#running);
+    if (prefetch !== undefined && this.#subscription) this.#tuning.resize(this.#subscription, prefetch);
+    this.#fill();
+  }
+
   async start(): Promise<void> {
-    const { broker, prefetch, prefix, queue, log } = this.#options;
+    const { broker, prefix, queue, log } = this.#options;
+    const { prefetch } = this.#tuning;
     this.#told = this.#paused;
     this.#subscription = await broker.consume({
       queues: lanesOf(prefix, queue).map(({ name }) => ({ name, prefetch })),
@@ -146,9 +167,10 @@ export class Worker {
       onInterrupted: (error) => {
         log.warn({ queue: this.queue, err: redactError(error) }, 'consumers lost; they are being restored');
         this.#forget();
+        this.#tuning.forgotten();
       },
       onReady: () => {
-        log.info({ queue: this.queue, prefetch }, 'consumers registered');
+        log.info({ queue: this.queue, prefetch: this.prefetch }, 'consumers registered');
         this.#suspects.look();
       },
     });
@@ -161,7 +183,7 @@ export class Worker {
     if (this.#paused === paused) return;
     this.#paused = paused;
     this.#options.log.warn({ queue: this.queue }, paused ? 'queue paused' : 'queue resumed');
-    if (paused) for (const job of this.#forget()) this.#move(this.#options.settler.putBack(job));
+    if (paused) for (const job of this.#forget()) this.#move(job, this.#options.settler.putBack(job));
     void this.#follow();
   }
 
@@ -176,7 +198,7 @@ export class Worker {
     const suspectsStopped = this.#suspects.stop();
     await this.#following;
     await this.#subscription?.pause();
-    for (const job of this.#forget()) this.#move(this.#options.settler.putBack(job));
+    for (const job of this.#forget()) this.#move(job, this.#options.settler.putBack(job));
     await this.#idleWithin(graceMs);
     if (!this.#idle) {
       for (const executor of executors) executor.abortAll(new Shutdown());
@@ -206,10 +228,11 @@ export class Worker {
   #receive(delivery: Delivery): void {
     const { clock, settler } = this.#options;
     const now = clock.now();
+    this.#tuning.delivered(delivery.queue, delivery.body.length);
     const job = this.#intake.read(delivery, now);
-    if ('refused' in job) this.#move(this.#refuse(delivery, job));
+    if ('refused' in job) this.#move({ delivery }, this.#refuse(delivery, job));
     else if (delivery.redelivered && this.#known(job)) return;
-    else if (this.#stopping || this.#paused) this.#move(settler.putBack(job));
+    else if (this.#stopping || this.#paused) this.#move(job, settler.putBack(job));
     else if (job.envelope.dueAt !== undefined && job.envelope.dueAt > now)
       this.#hold(job, job.envelope.dueAt - now);
     else this.#offer(job);
@@ -231,6 +254,7 @@ export class Worker {
     }
     if (this.#settled.has(key)) {
       delivery.ack();
+      this.#tuning.settled(delivery.queue);
       return true;
     }
     return false;
@@ -239,7 +263,7 @@ export class Worker {
   #hold(job: HeldJob, earlyMs: number): void {
     const { clock, settler } = this.#options;
     if (earlyMs > mostHeldMs) {
-      this.#move(settler.postpone(job));
+      this.#move(job, settler.postpone(job));
       return;
     }
     const timer = clock.setTimer(earlyMs, () => {
@@ -250,13 +274,14 @@ export class Worker {
       else this.#offer(job);
     });
     this.#early.set(job, timer);
+    this.#tuning.early(this.#early.size);
   }
 
   #offer(job: HeldJob): void {
     const { queue, settler } = this.#options;
     const { delivery } = job;
     if (delivery.redelivered && failedDeliveries(delivery) >= suspectAfter[queue.type]) {
-      this.#move(this.#suspects.expect(settler.suspect(job)));
+      this.#move(job, this.#suspects.expect(settler.suspect(job)));
       return;
     }
     this.#line.add(job, job.priority);
@@ -265,14 +290,19 @@ export class Worker {
   }
 
   #fill(): void {
-    const { concurrency, solo } = this.#options;
+    const { solo, turn } = this.#options;
     while (
       this.#line.size > 0 &&
-      this.#running < concurrency &&
+      this.#running < this.#tuning.concurrency &&
       !this.#stopping &&
       !this.#paused &&
       solo.enter()
     ) {
+      if (turn.over) {
+        solo.leave();
+        this.#fillNextTurn ??= setImmediate(this.#fillAgain);
+        return;
+      }
       const job = this.#line.take()!;
       this.#waiting.delete(job);
       if (job.givenBack) solo.leave();
@@ -280,37 +310,48 @@ export class Worker {
     }
   }
 
+  readonly #fillAgain = (): void => {
+    this.#fillNextTurn = undefined;
+    this.#fill();
+  };
+
   /** Behind long jobs one may wait until its ack is overdue, which would cost the channel: it is better off elsewhere. */
   #giveBack(job: HeldJob): void {
     job.givenBack = true;
-    this.#move(this.#options.settler.putBack(job));
+    this.#move(job, this.#options.settler.putBack(job));
   }
 
   readonly #leave = (): void => {
     this.#options.solo.leave();
     this.#fill();
+    if (this.#line.size === 0) this.#tuning.slotEmpty();
   };
 
   /** Runs a job and settles it. Its slot is free, and `freed` called, when its handler is done. */
   async #run(job: HeldJob, freed?: () => void): Promise<void> {
     const key = attemptKey(job.envelope);
+    const { epoch } = this.#tuning;
+    const startedAt = performance.now();
     this.#running++;
     this.#runningJobs.set(key, job);
     const ended = await job.executor.execute(job);
     this.#running--;
+    this.#tuning.ended(epoch, performance.now() - startedAt);
     this.#moving++;
     freed?.();
     const settled = await this.#options.settler.settle(job, ended);
     this.#moving--;
+    this.#tuning.settled(job.delivery.queue);
     this.#runningJobs.delete(key);
     if (settled) this.#settled.add(key);
     if (this.#idle) this.#whenIdle?.();
   }
 
-  #move(moved: Promise<unknown>): void {
+  #move({ delivery }: Pick<HeldJob, 'delivery'>, moved: Promise<unknown>): void {
     this.#moving++;
     void moved.then(() => {
       this.#moving--;
+      this.#tuning.settled(delivery.queue);
       if (this.#idle) this.#whenIdle?.();
     });
   }

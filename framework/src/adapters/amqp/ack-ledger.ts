@@ -6,9 +6,9 @@ export interface AckSender {
   nack(tag: number, requeue: boolean): void;
 }
 
-/** Beyond all lanes: a tag that nobody here was given, and one whose settlement was sent. */
-const unknown = 1_000;
-const gone = 1_001;
+/** Beyond all consumers: a tag that nobody here was given, and one whose settlement was sent. */
+const unknown = 2 ** 29;
+const gone = unknown + 1;
 
 /** An ack that waits for an older delivery to be settled goes out by itself after this. */
 const aheadWaitMs = 5;
@@ -24,7 +24,7 @@ const aheadWaitMs = 5;
 export class AckLedger {
   /**
    * What became of each delivery, from the oldest that is not settled: the tags of a channel count up without a gap. The
-   * lane of one that is outstanding; the complement of its lane when it is settled; `gone` when the broker knows it.
+   * number of the consumer of one that is outstanding; the complement of that when it is settled; `gone` when the broker knows it.
    */
   #states: number[] = [];
   /** Where the oldest stands, and its tag. */
@@ -52,20 +52,20 @@ export class AckLedger {
     return this.#size;
   }
 
-  /** Deliveries from a lane that the broker does not know to be settled. */
-  unacked(lane: number): number {
+  /** Deliveries to a consumer that the broker does not know to be settled. */
+  unacked(consumer: number): number {
     let count = 0;
     for (let at = this.#head; at < this.#states.length; at++) {
       const state = this.#states[at]!;
-      if (state === lane || state === ~lane) count++;
+      if (state === consumer || state === ~consumer) count++;
     }
     return count;
   }
 
-  delivered(tag: number, lane = 0): void {
+  delivered(tag: number, consumer = 0): void {
     // A tag that was passed over belongs to nobody here; it stays outstanding, so no `multiple` ack goes over it.
     while (this.#headTag + this.#states.length - this.#head < tag) this.#states.push(unknown);
-    this.#states.push(lane);
+    this.#states.push(consumer);
     this.#size++;
   }
 

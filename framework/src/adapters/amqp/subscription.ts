@@ -20,8 +20,9 @@ const lookEveryMs = 2_000;
 /** So many settlements a channel has under way to a quorum queue; it keeps others until the queue has taken some. */
 const settlementsUnderWay = 32;
 
-/** Acks are kept for at most this long until a consumer that is to be resized holds all it may. */
-const longestHoldMs = 20;
+/** A consumer that is to end is waited for until it holds all it may; not when nothing came for the first, nor longer. */
+const quietMs = 20;
+const longestHoldMs = 200;
 
 /** A settlement that was sent longer ago is no longer under way. */
 const settledForSureMs = 1_000;
@@ -166,8 +167,8 @@ export class AmqpSubscription implements Subscription {
 }
 
 interface Consumer extends WatchedConsumer {
-  /** Place of its queue in `options.queues`. */
-  readonly lane: number;
+  /** Its deliveries are told by it from those of its predecessors. */
+  number: number;
   prefetch: number;
   tag: string;
 }
@@ -239,10 +240,10 @@ class Generation {
 
   /** @param resized instead of the prefetch that each queue began with. */
   async consume(resized?: number): Promise<void> {
-    for (const [lane, { name: queue, prefetch: first }] of this.options.queues.entries()) {
+    for (const { name: queue, prefetch: first } of this.options.queues) {
       const prefetch = resized ?? first;
       const hasRoom = () => !this.#isFull(consumer);
-      const consumer: Consumer = { queue, lane, prefetch, tag: '', came: 0, hasRoom };
+      const consumer: Consumer = { queue, number: 0, prefetch, tag: '', came: 0, hasRoom };
       await this.#register(consumer);
       this.#consumers.push(consumer);
     }
@@ -276,23 +277,26 @@ class Generation {
     await this.#register(consumer);
   }
 
-  #isFull({ lane, prefetch }: Consumer): boolean {
-    return this.ledger.unacked(lane) >= prefetch;
+  #isFull({ number, prefetch }: Consumer): boolean {
+    return this.ledger.unacked(number) >= prefetch;
   }
 
-  /** Resolves when each of these consumers holds all it may, or after a while. */
+  /** Resolves when each of these consumers holds all it may, or nothing has come for a while. */
   #untilFull(consumers: readonly Consumer[]): Promise<void> {
     return new Promise((resolve) => {
+      const latest = this.clock.now() + longestHoldMs;
       const done = () => {
         timer.cancel();
         this.#onDelivered = undefined;
         resolve();
       };
-      const timer = this.clock.setTimer(longestHoldMs, done);
+      const full = () => consumers.every((consumer) => this.#isFull(consumer));
+      let timer = this.clock.setTimer(full() ? 0 : quietMs, done);
       this.#onDelivered = () => {
-        if (consumers.every((consumer) => this.#isFull(consumer))) done();
+        timer.cancel();
+        if (full() || this.clock.now() > latest) done();
+        else timer = this.clock.setTimer(quietMs, done);
       };
-      this.#onDelivered();
     });
   }
 
@@ -300,12 +304,21 @@ class Generation {
     await this.channel.prefetch(consumer.prefetch);
     const onMessage = (message: ConsumeMessage | null) =>
       message ? this.#delivered(consumer, deliveredMessage(message)) : this.dropped(consumer.queue);
-    consumer.tag = `jobrail-${this.#byTag.size}`;
+    consumer.number = this.#byTag.size;
+    consumer.tag = `jobrail-${consumer.number}`;
     this.#byTag.set(consumer.tag, consumer);
     await this.channel.consume(consumer.queue, onMessage, { consumerTag: consumer.tag });
   }
 
+  /** When nothing is on its way, for the same reason. */
   async cancel(): Promise<void> {
+    this.ledger.hold();
+    await this.#untilFull(this.#consumers);
+    await this.#endConsumers();
+    this.ledger.release();
+  }
+
+  async #endConsumers(): Promise<void> {
     const consumers = this.#consumers;
     this.#consumers = [];
     await Promise.all(consumers.map(({ tag }) => this.channel.cancel(tag))).catch(() => undefined);
@@ -326,7 +339,7 @@ class Generation {
    * consumer to end; if it must, it gets one, which may see one message.
    */
   async #letSettlementsThrough(): Promise<void> {
-    if (this.#consumers.length > 0) return this.cancel();
+    if (this.#consumers.length > 0) return this.#endConsumers();
     const firstOfLast = this.#sentAt[this.#sent % settlementsUnderWay]!;
     if (firstOfLast < this.clock.now() - settledForSureMs) return;
     for (const { name } of this.options.queues) {
@@ -337,10 +350,10 @@ class Generation {
   }
 
   #delivered(consumer: Consumer, message: DeliveredMessage): void {
-    const { queue, lane } = consumer;
+    const { queue, number } = consumer;
     if (this.#closing || this.lost) return; // the broker gets it back with the channel
     consumer.came++;
-    this.ledger.delivered(message.deliveryTag, lane);
+    this.ledger.delivered(message.deliveryTag, number);
     this.options.onDelivery(new ConsumedDelivery(queue, message, this.ledger));
     this.#onDelivered?.();
   }

@@ -99,7 +99,7 @@ describe('AckLedger', () => {
     expect(acks.closed).to.equal(true);
   });
 
-  it('keeps acks while it is held, counts them as unacked by lane, and sends them when released', async () => {
+  it('keeps acks while it is held, counts them as unacked by consumer, and sends them when released', async () => {
     const { ledger: acks, sent, clock, turn } = ledger(1, 2, 3, 4);
     acks.delivered(5, 1);
     for (const tag of [1, 2, 4]) acks.ack(tag);

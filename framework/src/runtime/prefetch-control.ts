@@ -1,0 +1,123 @@
+/** What a worker saw of its deliveries since the last look. */
+export interface Flow {
+  /** Milliseconds, from any start. */
+  now: number;
+  /** Slots. */
+  concurrency: number;
+  /** Attempts that ended, for each millisecond. */
+  perMs: number;
+  /** Part of the attempts that left a slot empty when they ended, 0 to 1. */
+  hungry: number;
+  /** The shortest time from a settled delivery to the one it made room for, where one was seen. */
+  roundTripMs: number | undefined;
+  /** Most jobs that were in hand because they were not due yet. */
+  early: number;
+  /** Mean size of a job. */
+  meanBytes: number;
+}
+
+export interface PrefetchBounds {
+  /** Queues that have this prefetch each. */
+  lanes: number;
+  /** Bytes in hand, all lanes together; one job for each slot may be in hand whatever its size. */
+  mostBytes: number;
+}
+
+/** As long as no round trip was seen. */
+const guessedRoundTripMs = 5;
+const longestRoundTripMs = 100;
+
+/** The broker counts up to this, and more were never of use. */
+const mostJobs = 20_000;
+
+/** Slots may stand empty so often without anything being done. */
+const mayHunger = 0.02;
+
+/** What lies here for this long before it is started could be started by another worker. */
+const longestLieMs = 50;
+const shrinkAfterMs = 1_000;
+
+/** The most of what was seen is remembered for one to two times this long. */
+const rememberedMs = 5_000;
+
+/**
+ * Finds the prefetch of a queue: one job for each slot, and as many more as are done while the broker hears of a
+ * settled one and sends the next (Little's law: rate × round trip), twice, because rates vary. More would only lie
+ * here while other workers might have it.
+ *
+ * It grows when slots stand empty, when there are more slots, and for jobs that are not due yet; it shrinks when for a
+ * second much more was in hand than is needed. Pure: time and measurements come in.
+ */
+export class PrefetchControl {
+  readonly #early = new RecentMost();
+  #perMs = 0;
+  #roundTripMs: number | undefined;
+  #concurrency = Infinity;
+  #tooMuchSince: number | undefined;
+
+  constructor(
+    private readonly bounds: PrefetchBounds,
+    /** What the consumers have. */
+    public prefetch: number,
+  ) {}
+
+  /** A prefetch that should take the place of the present one, if any. */
+  better(flow: Flow): number | undefined {
+    const { now, concurrency, hungry, meanBytes } = flow;
+    const underWay = this.#underWay(flow);
+    this.#early.add(now, flow.early);
+    const early = 2 * this.#early.value;
+    const moreSlots = concurrency > this.#concurrency;
+    this.#concurrency = concurrency;
+    const spare = Math.max(0, this.prefetch - concurrency);
+    const hungers = hungry > mayHunger;
+    const more = hungers ? Math.min(1.5 * Math.max(2, spare), 3 * underWay + 16) : 0;
+    const wanted = concurrency + early + Math.ceil(Math.max(underWay, more));
+    const target = Math.max(concurrency, Math.min(wanted, this.most(meanBytes)));
+    if (target > this.prefetch && (hungers || moreSlots || this.prefetch < concurrency + early)) {
+      this.#tooMuchSince = undefined;
+      return target;
+    }
+    if (hungers || spare <= early + 2 * underWay + longestLieMs * this.#perMs + 2)
+      this.#tooMuchSince = undefined;
+    else if (now - (this.#tooMuchSince ??= now) >= shrinkAfterMs) return target;
+    return undefined;
+  }
+
+  /** As many jobs as the bytes allow, in each lane. */
+  most(meanBytes: number): number {
+    const { mostBytes, lanes } = this.bounds;
+    return Math.max(1, Math.min(mostJobs, Math.floor(mostBytes / lanes / Math.max(1, meanBytes))));
+  }
+
+  /** Jobs that are done while the broker hears of one, twice. */
+  #underWay({ perMs, roundTripMs }: Flow): number {
+    this.#perMs = Math.max(perMs, this.#perMs + 0.3 * (perMs - this.#perMs));
+    if (roundTripMs !== undefined) {
+      this.#roundTripMs ??= roundTripMs;
+      this.#roundTripMs += 0.3 * (roundTripMs - this.#roundTripMs);
+    }
+    const roundTrip = Math.min(longestRoundTripMs, this.#roundTripMs ?? guessedRoundTripMs);
+    return Math.max(1, Math.ceil(2 * this.#perMs * roundTrip));
+  }
+}
+
+/** The most of what was seen lately. */
+class RecentMost {
+  #since = -Infinity;
+  #now = 0;
+  #before = 0;
+
+  get value(): number {
+    return Math.max(this.#now, this.#before);
+  }
+
+  add(at: number, seen: number): void {
+    if (at - this.#since >= rememberedMs) {
+      this.#since = at;
+      this.#before = this.#now;
+      this.#now = 0;
+    }
+    this.#now = Math.max(this.#now, seen);
+  }
+}
