@@ -35,7 +35,10 @@ async function fill() {
   const missing = backlog - waiting;
   for (let i = 0; i < missing; i += 10_000) {
     const many = Math.min(10_000, missing - i);
-    await client.enqueueMany(contract, Array.from({ length: many }, () => payload));
+    await client.enqueueMany(
+      contract,
+      Array.from({ length: many }, () => payload),
+    );
     waiting += many;
   }
 }
@@ -102,7 +105,8 @@ async function follow(measure, service, totalMs, note) {
   for (let at = 0; at < totalMs; at += 500) {
     const rate = await measure(500);
     const { concurrency, prefetch } = service.load.tuning;
-    if (verbose) console.log(`    ${note} ${(at / 1000 + 0.5).toFixed(1)} s: ${show({ concurrency, prefetch, rate })}`);
+    if (verbose)
+      console.log(`    ${note} ${(at / 1000 + 0.5).toFixed(1)} s: ${show({ concurrency, prefetch, rate })}`);
   }
 }
 
@@ -121,7 +125,9 @@ for (const name of chosen) {
   const bests = {};
   for (const ms of name === 'changing' ? [5, 200] : [0]) {
     changing = ms;
-    const results = process.env.BEST ? [{ concurrency: 0, prefetch: 0, rate: Number(process.env.BEST) }] : await sweep(work, settings);
+    const results = process.env.BEST
+      ? [{ concurrency: 0, prefetch: 0, rate: Number(process.env.BEST) }]
+      : await sweep(work, settings);
     if (verbose) for (const result of results) console.log(`    ${name} ${ms || ''} fixed ${show(result)}`);
     bests[ms] = results[0];
   }
@@ -144,6 +150,8 @@ for (const name of chosen) {
 await client.close();
 const model = await connect(url);
 const channel = await model.createChannel();
-for (const q of ['tuning', 'tuning.dead', 'tuning.suspects', 'unroutable']) await channel.deleteQueue(`${prefix}.${q}`);
-for (const e of ['jobs', 'dead', 'delay.deliver', 'unroutable']) await channel.deleteExchange(`${prefix}.${e}`);
+for (const q of ['tuning', 'tuning.dead', 'tuning.suspects', 'unroutable'])
+  await channel.deleteQueue(`${prefix}.${q}`);
+for (const e of ['jobs', 'dead', 'delay.deliver', 'unroutable'])
+  await channel.deleteExchange(`${prefix}.${e}`);
 await model.close();

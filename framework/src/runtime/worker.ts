@@ -79,7 +79,7 @@ export class Worker {
   #running = 0;
   /** Messages that are being settled, or moved elsewhere without an attempt. */
   #moving = 0;
-  #fillNextTurn: NodeJS.Immediate | undefined;
+  #fillsNextTurn = false;
   #stopping = false;
   #paused = false;
   /** What the subscription was told last. */
@@ -300,7 +300,8 @@ export class Worker {
     ) {
       if (turn.over) {
         solo.leave();
-        this.#fillNextTurn ??= setImmediate(this.#fillAgain);
+        if (!this.#fillsNextTurn) setImmediate(this.#fillAgain);
+        this.#fillsNextTurn = true;
         return;
       }
       const job = this.#line.take()!;
@@ -311,7 +312,7 @@ export class Worker {
   }
 
   readonly #fillAgain = (): void => {
-    this.#fillNextTurn = undefined;
+    this.#fillsNextTurn = false;
     this.#fill();
   };
 
