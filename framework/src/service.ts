@@ -287,8 +287,9 @@ export class JobService {
   async #openStore(): Promise<Database> {
     const { store, queues } = this.#options;
     if (typeof store === 'object') return store;
+    // Slots that are found beyond those wait for a connection, which the tuning sees in their latency.
     const slots = Object.entries(queues).map(
-      ([name, options]) => readQueueOptions(name, options).concurrency,
+      ([name, options]) => readQueueOptions(name, options).concurrency.from,
     );
     const mostTransactions = slots.reduce((sum, each) => sum + each, 0);
     this.#ownStore = await openStore(store, { mostTransactions });
