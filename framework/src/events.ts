@@ -25,7 +25,7 @@ export type {
 } from './model/event.js';
 export type { DeadReason, JobState } from './model/outcome.js';
 export type { Broker, QueueDepth, StreamMessage, StreamReading, StreamReadOptions } from './ports/broker.js';
-export { defaultPrefix } from './model/topology.js';
+export { defaultPrefix, eventsStream, eventsTopology } from './model/topology.js';
 
 export interface ConnectionOptions {
   /** Broker URL, several, or a comma-separated list. Default: AMQP_URL, else amqp://127.0.0.1. */
@@ -43,4 +43,10 @@ export function openBroker({ url, tls = tlsFromEnvironment(process.env), name }:
     name,
     ...(tls && { tls }),
   });
+}
+
+/** The names that the lanes of a queue have on the broker, the least urgent first. There are fewer of most queues. */
+export function* laneNames(prefix: string, queue: string): Generator<string> {
+  yield `${prefix}.${queue}`;
+  for (let priority = 1; priority < 10; priority++) yield `${prefix}.${queue}.p${priority}`;
 }

@@ -17,8 +17,9 @@ export const emailQueue = defineQueue('email', { priorities: 3 });
  * | `welcome` | `name`, `loginUrl` | |
  * | `reset` | `name`, `resetUrl`, `expiresIn` (in words: "30 minutes") | |
  * | `report-ready` | `title`, `format` (pdf, xlsx, csv) | `name`, `rows` (a number), `reportUrl` |
+ * | `alert` | `headline`, `firing` and `resolved` (lists with `text`) | |
  */
-export const EmailTemplate = z.enum(['welcome', 'reset', 'report-ready']);
+export const EmailTemplate = z.enum(['welcome', 'reset', 'report-ready', 'alert']);
 export type EmailTemplate = z.infer<typeof EmailTemplate>;
 
 /** A file of the storage to attach: by key, so that no file travels through the broker. */
@@ -43,7 +44,7 @@ export const SendEmail = defineJob('email.send', {
   }),
 });
 
-const priorities: Record<EmailTemplate, number> = { welcome: 0, 'report-ready': 1, reset: 2 };
+const priorities: Record<EmailTemplate, number> = { welcome: 0, 'report-ready': 1, reset: 2, alert: 2 };
 
 /**
  * The lane a template belongs on: `client.enqueue(SendEmail, mail, { priority: priorityOf(mail.template) })`.

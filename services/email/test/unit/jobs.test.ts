@@ -3,7 +3,7 @@ import { Attachment, EmailTemplate, emailQueue, priorityOf } from '../../src/job
 
 describe('the email contract', () => {
   it('puts a reset before a report before a welcome', () => {
-    expect(EmailTemplate.options.map(priorityOf)).to.deep.equal([0, 2, 1]);
+    expect(EmailTemplate.options.map(priorityOf)).to.deep.equal([0, 2, 1, 2]);
   });
 
   it('has a lane for each of these priorities', () => {

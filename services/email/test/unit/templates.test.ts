@@ -19,11 +19,17 @@ const complete: Record<EmailTemplate, TemplateData> = {
     rows: 1_000_000,
     reportUrl: 'https://rail.example/r/1',
   },
+  alert: {
+    headline: 'Jobrail: 3 jobs wait',
+    firing: [{ text: '3 jobs wait in queue "a"' }],
+    resolved: [{ text: 'the records are 2 minutes behind the events' }],
+  },
 };
 const required: Record<EmailTemplate, string[]> = {
   welcome: ['name', 'loginUrl'],
   reset: ['name', 'resetUrl', 'expiresIn'],
   'report-ready': ['title', 'format'],
+  alert: ['headline'],
 };
 
 function errorOf(work: () => unknown): TemplateError {

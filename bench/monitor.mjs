@@ -1,0 +1,129 @@
+// What the monitor's records cost: events projected a second, and searches among many jobs. `npm run bench -- monitor`
+// JOBRAIL_STORE_URL chooses the store (default: a SQLite file in a temporary folder).
+import { randomUUID } from 'node:crypto';
+import { mkdtempSync, rmSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { performance } from 'node:perf_hooks';
+import { openStore } from 'jobrail/store';
+import { Kinds } from '../services/monitor/dist/src/projection/kinds.js';
+import { Lease } from '../services/monitor/dist/src/projection/lease.js';
+import { Projection } from '../services/monitor/dist/src/projection/projection.js';
+import { openRecords } from '../services/monitor/dist/src/store/open-records.js';
+
+const jobs = Number(process.env['JOBS'] ?? 100_000);
+const atOnce = Number(process.env['AT_ONCE'] ?? 4);
+const folder = mkdtempSync(join(tmpdir(), 'jobrail-bench-'));
+const url = process.env['JOBRAIL_STORE_URL'] ?? `sqlite:${join(folder, 'records.sqlite')}`;
+const database = await openStore(url);
+if (database.dialect === 'postgres') {
+  const { rows } = await database.query(
+    `SELECT tablename FROM pg_tables WHERE tablename LIKE 'monitor_%' OR tablename = 'jobrail_migrations'`,
+  );
+  for (const { tablename } of rows) await database.query(`DROP TABLE "${tablename}" CASCADE`);
+}
+await openRecords(database, 'bench');
+const lease = new Lease(database);
+if (!(await lease.take())) throw new Error('another process projects');
+const kinds = new Kinds();
+const projection = new Projection(database, lease, kinds);
+
+const from = { service: 'email', instance: 'bench', host: 'bench', pid: 1 };
+const contracts = Array.from({ length: 20 }, (_, i) => [`contract-${i}.run`, `queue-${i % 5}`]);
+const start = Date.now() - jobs;
+let seq = 0;
+let offset = 0;
+
+/** Messages of 500 events each: every job is enqueued and completed, one in 50 retried, one in 2,000 dead. */
+function messages(fromJob, toJob) {
+  const events = [];
+  for (let i = fromJob; i < toJob; i++) {
+    const [contract, queue] = contracts[i % contracts.length];
+    const at = start + i;
+    const id = uuidv7(at);
+    const about = { job: id, contract, queue };
+    const facts = { enqueuedAt: at, traceId: randomUUID().replaceAll('-', ''), producer: 'api' };
+    const payload = {
+      to: `user-${i}@example.com`,
+      template: ['welcome', 'reset', 'report-ready'][i % 3],
+      data: { name: `User ${i}`, plan: i % 7 === 0 ? 'pro' : 'free', logins: i % 100 },
+    };
+    events.push({ kind: 'enqueued', ...about, at, ...facts, payloadBytes: 180, payload });
+    const error = {
+      name: 'MailError',
+      message: `mailbox ${i} is full`,
+      stack: 'MailError: full\n    at send (send.js:1:1)\n    at run (run.js:2:2)',
+      fingerprint: `00000000000${i % 3}`,
+    };
+    let attempt = 1;
+    if (i % 50 === 0)
+      events.push({
+        kind: 'retried',
+        ...about,
+        at: at + 20,
+        attempt: attempt++,
+        startedAt: at + 10,
+        facts,
+        nextAt: at + 1_000,
+        error,
+      });
+    if (i % 2_000 === 0)
+      events.push({
+        kind: 'dead',
+        ...about,
+        at: at + 2_000,
+        attempt,
+        startedAt: at + 1_000,
+        facts,
+        reason: 'attempts used up',
+        error,
+      });
+    else
+      events.push({
+        kind: 'completed',
+        ...about,
+        at: at + 30,
+        attempt,
+        startedAt: at + 10,
+        facts,
+        resultBytes: 0,
+      });
+  }
+  const made = [];
+  for (let i = 0; i < events.length; i += 500) {
+    const batch = { v: 1, from, seq: ++seq, events: events.slice(i, i + 500) };
+    made.push({ offset: offset++, body: Buffer.from(JSON.stringify(batch)) });
+  }
+  return { made, count: events.length };
+}
+
+function uuidv7(ms) {
+  const time = ms.toString(16).padStart(12, '0');
+  const random = randomUUID();
+  return `${time.slice(0, 8)}-${time.slice(8)}-7${random.slice(15)}`;
+}
+
+let spent = 0;
+let events = 0;
+const slice = 10_000;
+for (let done = 0; done < jobs; done += slice) {
+  const { made, count } = messages(done, Math.min(jobs, done + slice));
+  const began = performance.now();
+  for (let i = 0; i < made.length; i += atOnce) await projection.apply(made.slice(i, i + atOnce));
+  const took = performance.now() - began;
+  spent += took;
+  events += count;
+  if ((done / slice) % 10 === 0)
+    console.log(`${done + slice} jobs: ${Math.round(count / (took / 1_000))} events/s`);
+}
+console.log(
+  JSON.stringify({
+    store: database.dialect,
+    jobs,
+    events,
+    eventsPerSecond: Math.round(events / (spent / 1_000)),
+  }),
+);
+await database.close();
+if (!process.env['KEEP']) rmSync(folder, { recursive: true });
+else console.log(folder);

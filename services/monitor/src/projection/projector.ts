@@ -1,0 +1,241 @@
+import { type Broker, eventsStream, eventsTopology, type StreamReading } from 'jobrail/events';
+import type { Database } from 'jobrail/store';
+import type { Logger } from 'pino';
+import { JobWrites } from './job-writes.js';
+import type { Kinds } from './kinds.js';
+import { LagMeter } from './lag-meter.js';
+import { Lease, LeaseLost } from './lease.js';
+import { Inbox } from './inbox.js';
+import { Projection, readState } from './projection.js';
+import { rebuild } from './rebuild.js';
+import { Retain, type Retention } from './retention.js';
+
+export interface ProjectorOptions {
+  broker: Broker;
+  database: Database;
+  kinds: Kinds;
+  prefix: string;
+  retention: Retention;
+  log: Logger;
+  /** What else only the replica that projects does. */
+  onWatch: (lagMs: number | undefined) => Promise<void>;
+  /** How often; milliseconds. Never twice at once. */
+  watchEveryMs: number;
+}
+
+/** Unacknowledged messages of the stream; each is at most about 512 KiB. */
+const prefetch = 40;
+const dueEveryMs = 1_000;
+const markEveryMs = 2_000;
+const retainEveryMs = 30_000;
+const longestPauseMs = 5_000;
+
+/**
+ * Keeps the records up to date, while this replica has the lease; otherwise tries to get it.
+ *
+ *   waiting ──lease──▶ projecting ──lease lost──▶ waiting … ──stop()──▶ stopped
+ *
+ * One step at a time: a transaction of events, or a duty that is due (renew the lease, release jobs whose time has come,
+ * remove what is too old, rebuild). A store or broker that is away is waited for; nothing is skipped.
+ */
+export class Projector {
+  readonly lease: Lease;
+  readonly #lag: LagMeter;
+  readonly #projection: Projection;
+  readonly #retain: Retain;
+  readonly #stopping = new AbortController();
+  #running: Promise<void> | undefined;
+  #projecting = false;
+
+  constructor(private readonly options: ProjectorOptions) {
+    const { broker, database, kinds, prefix, retention } = options;
+    this.lease = new Lease(database);
+    this.#lag = new LagMeter(broker, prefix);
+    this.#projection = new Projection(database, this.lease, kinds);
+    this.#retain = new Retain(database, this.lease, retention);
+  }
+
+  /** True while this replica projects. */
+  get projecting(): boolean {
+    return this.#projecting;
+  }
+
+  start(): void {
+    this.#running ??= this.#run();
+  }
+
+  /** Ends after the step that is under way, and lets another replica go on at once. */
+  async stop(): Promise<void> {
+    this.#stopping.abort();
+    await this.#running;
+  }
+
+  async #run(): Promise<void> {
+    const { log } = this.options;
+    for (let failures = 0; !this.#stopping.signal.aborted;) {
+      try {
+        if (await this.lease.take()) {
+          log.info('this replica projects the events');
+          await this.#project();
+          failures = 0;
+        }
+        await this.#pause(this.lease.renewEveryMs);
+      } catch (err) {
+        if (err instanceof LeaseLost) log.warn('another replica projects the events now');
+        else log.error({ err }, 'events cannot be projected; it is tried again');
+        await this.#pause(Math.min(longestPauseMs, 100 * 2 ** failures++));
+      } finally {
+        this.#projecting = false;
+        this.#lag.forget();
+      }
+    }
+    await this.lease.release().catch(() => undefined);
+  }
+
+  async #project(): Promise<void> {
+    const { broker, database, kinds, prefix } = this.options;
+    await broker.declare(eventsTopology(prefix));
+    await kinds.load(database);
+    this.#projecting = true;
+    for (let again = true; again && !this.#stopping.signal.aborted;) {
+      const { nextOffset } = await readState(database);
+      const inbox = new Inbox();
+      const reading = await this.#read(inbox, nextOffset);
+      try {
+        again = await this.#work(inbox);
+      } finally {
+        await reading.close();
+      }
+      if (again) await this.#rebuild();
+    }
+  }
+
+  #read(inbox: Inbox, nextOffset: number): Promise<StreamReading> {
+    const { broker, prefix, log } = this.options;
+    let first = true;
+    return broker.readStream({
+      stream: eventsStream(prefix),
+      from: nextOffset === 0 ? 'first' : nextOffset,
+      prefetch,
+      onMessage(message) {
+        if (first && message.offset > nextOffset && nextOffset > 0) {
+          log.error(
+            { projectedTo: nextOffset, streamBegins: message.offset },
+            'events went from the stream before they were projected: their jobs are recorded in part or not at all',
+          );
+        }
+        first = false;
+        inbox.put(message);
+      },
+    });
+  }
+
+  /** Works until the end, or until a rebuild is asked for. @returns whether one is. */
+  async #work(inbox: Inbox): Promise<boolean> {
+    const { database, kinds, onWatch, watchEveryMs, log } = this.options;
+    const duties = new Duties();
+    let asked = false;
+    let retaining = false;
+    duties.every(this.lease.renewEveryMs, async () => {
+      if (!(await this.lease.take())) throw new LeaseLost();
+      asked = await this.#tellLag();
+    });
+    duties.every(dueEveryMs, () => this.#releaseDue());
+    duties.every(markEveryMs, async () => void this.#lag.send()); // nothing waits for it
+    duties.every(retainEveryMs, async () => void (retaining = true));
+    let watching: Promise<void> | undefined;
+    duties.every(watchEveryMs, async () => {
+      watching ??= onWatch(this.#lag.lagMs)
+        .catch((err: unknown) => log.warn({ err }, 'the alerts could not be looked at; it is tried again'))
+        .finally(() => (watching = undefined));
+    });
+    while (!this.#stopping.signal.aborted && !asked) {
+      const messages = inbox.take();
+      if (messages.length > 0) {
+        const projected = await this.#projection.apply(messages);
+        for (const message of messages) message.ack();
+        const marker = projected.lastSeqs.get(this.#lag.instance);
+        if (marker !== undefined) this.#lag.seen(marker);
+        await new Promise((resolve) => setImmediate(resolve)); // requests get their turn
+      } else if (retaining) {
+        retaining = await this.#retain.step(Date.now());
+      } else {
+        await inbox.filled(Math.min(duties.dueInMs, 1_000), this.#stopping.signal);
+      }
+      await duties.run();
+      await kinds.load(database);
+    }
+    return asked;
+  }
+
+  /** Tells the other replicas how it stands. @returns whether somebody asks for a rebuild. */
+  async #tellLag(): Promise<boolean> {
+    const { rows } = await this.options.database.query<{ rebuild_asked: number }>(
+      `UPDATE monitor_projection SET lag_ms = $1 WHERE id = 1 RETURNING rebuild_asked`,
+      [this.#lag.lagMs ?? null],
+    );
+    return rows[0]?.rebuild_asked === 1;
+  }
+
+  async #releaseDue(): Promise<void> {
+    const { database, kinds } = this.options;
+    const { rows } = await database.query(
+      `SELECT seq FROM monitor_jobs WHERE due_at IS NOT NULL AND due_at <= $1 LIMIT 1`,
+      [Date.now()],
+    );
+    if (rows.length === 0) return;
+    await database.transaction(async (transaction) => {
+      await this.lease.confirm(transaction);
+      const { nextSeq } = await readState(transaction);
+      const writes = new JobWrites(transaction, kinds.within(transaction), nextSeq);
+      await writes.release(Date.now());
+      await writes.write();
+    });
+  }
+
+  async #rebuild(): Promise<void> {
+    const { database, log, broker, prefix } = this.options;
+    log.info('the records are built anew from the stream');
+    await this.#lag.send(); // so that there is a first message
+    const inbox = new Inbox();
+    const reading = await broker.readStream({
+      stream: eventsStream(prefix),
+      from: 'first',
+      prefetch: 1,
+      onMessage: (message) => inbox.put(message),
+    });
+    try {
+      await inbox.filled(30_000, this.#stopping.signal);
+      const [first] = inbox.take();
+      if (first) await rebuild(database, this.lease, first.offset);
+      else log.error('the stream does not answer; the rebuild is tried again');
+    } finally {
+      await reading.close();
+    }
+  }
+
+  #pause(ms: number): Promise<void> {
+    return new Inbox().filled(ms, this.#stopping.signal);
+  }
+}
+
+/** What is done every so often, beside the events. */
+class Duties {
+  readonly #duties: { everyMs: number; dueAt: number; run: () => Promise<void> }[] = [];
+
+  every(everyMs: number, run: () => Promise<void>): void {
+    this.#duties.push({ everyMs, dueAt: 0, run });
+  }
+
+  get dueInMs(): number {
+    return Math.max(0, Math.min(...this.#duties.map(({ dueAt }) => dueAt)) - Date.now());
+  }
+
+  async run(): Promise<void> {
+    for (const duty of this.#duties) {
+      if (duty.dueAt > Date.now()) continue;
+      duty.dueAt = Date.now() + duty.everyMs;
+      await duty.run();
+    }
+  }
+}
