@@ -33,6 +33,8 @@ const shortTime = 0.4;
 /** A worker that does not end by itself in this time after SIGTERM is killed, as a container platform would. */
 export const gracePatienceMs = 40_000;
 
+const here = (file: string) => new URL(file, import.meta.url);
+
 /** The producers and workers of a scenario. */
 export class Crew {
   readonly producers: readonly Member[];
@@ -77,7 +79,7 @@ export class Crew {
       withFatal: scenario.withFatal ?? true,
       longestMs,
     };
-    return this.#member(name, 'producer.js', settings);
+    return this.#member(name, here('producer.js'), settings);
   }
 
   #worker(index: number): Member {
@@ -92,13 +94,14 @@ export class Crew {
       prefetch,
       watchdogMs: scenario.workers?.watchdogMs ?? 30_000,
     };
-    return this.#member(name, 'worker.js', settings, scenario.workers?.nodeOptions);
+    const { entry = here('worker.js'), nodeOptions } = scenario.workers ?? {};
+    return this.#member(name, entry, settings, nodeOptions);
   }
 
-  #member(name: string, file: string, settings: object, nodeOptions: readonly string[] = []): Member {
+  #member(name: string, entry: URL, settings: object, nodeOptions: readonly string[] = []): Member {
     return new Member({
       name,
-      entry: fileURLToPath(new URL(file, import.meta.url)),
+      entry: fileURLToPath(entry),
       settings,
       nodeOptions,
       log: join(this.options.folder, `${name}.log`),

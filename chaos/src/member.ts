@@ -81,8 +81,9 @@ export class Member {
     await again;
   }
 
-  /** Tells a producer to enqueue what is left; resolves when it has ended. */
+  /** Tells a producer to enqueue what is left; resolves when it has ended, at once when it has ended before. */
   async finish(): Promise<void> {
+    if (!this.#supervised && !this.#child) return;
     await this.ready();
     this.#supervised = false;
     this.tell('finish');

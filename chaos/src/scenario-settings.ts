@@ -10,7 +10,12 @@ export interface ScenarioSettings {
   /** Heartbeat of the connections, seconds; undefined leaves it to Jobrail. */
   readonly heartbeatS?: (short: boolean) => number | undefined;
   /** Options for the worker processes. */
-  readonly workers?: { nodeOptions?: readonly string[]; watchdogMs?: number };
+  readonly workers?: {
+    nodeOptions?: readonly string[];
+    watchdogMs?: number;
+    /** Compiled file of another program than Jobrail's worker, started with the same settings. */
+    entry?: URL;
+  };
   /** False leaves out the jobs that die by their own will. */
   readonly withFatal?: boolean;
   /** How long the load goes on at least, in the full form. Seconds. */

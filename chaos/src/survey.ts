@@ -10,10 +10,15 @@ const delayQueues = (prefix: string) =>
     { length: 7 * 15 },
     (_, i) => `${prefix}.delay.${Math.floor(i / 15)}.${((i % 15) + 1).toString(16)}`,
   );
+const streams = (prefix: string) => ['control', 'events'].map((word) => `${prefix}.${word}`);
+const exchanges = (prefix: string) => [
+  ...['jobs', 'dead', 'unroutable', 'delay.deliver'].map((word) => `${prefix}.${word}`),
+  ...Array.from({ length: 7 }, (_, level) => `${prefix}.delay.${level}`),
+];
 
 /** Looks into the queues of a scenario by plain AMQP, without Jobrail. */
 export class Survey {
-  #model: ChannelModel | undefined;
+  #model: Promise<ChannelModel> | undefined;
   readonly #known = new Set<string>();
 
   constructor(
@@ -52,17 +57,20 @@ export class Survey {
     return left;
   }
 
-  /** Deletes all queues of the prefix. */
+  /** Deletes all queues and exchanges of the prefix. */
   async clear(): Promise<void> {
     await this.#onChannel(async (channel) => {
-      for (const queue of [...this.#known, deadQueue(this.prefix)]) await channel.deleteQueue(queue);
+      const queues = [...this.#known, deadQueue(this.prefix), ...streams(this.prefix)];
+      for (const queue of queues) await channel.deleteQueue(queue);
+      for (const exchange of exchanges(this.prefix)) await channel.deleteExchange(exchange);
     });
     this.#known.clear();
   }
 
   async close(): Promise<void> {
-    await this.#model?.close().catch(() => undefined);
+    const model = await this.#model?.catch(() => undefined);
     this.#model = undefined;
+    await model?.close().catch(() => undefined);
   }
 
   async #discover(): Promise<void> {
@@ -102,12 +110,19 @@ export class Survey {
     return result;
   }
 
-  async #connection(): Promise<ChannelModel> {
-    if (this.#model) return this.#model;
-    const model = await this.#connect();
-    model.on('error', () => undefined);
-    model.once('close', () => (this.#model = undefined));
-    return (this.#model = model);
+  #connection(): Promise<ChannelModel> {
+    this.#model ??= this.#connect().then(
+      (model) => {
+        model.on('error', () => undefined);
+        model.once('close', () => (this.#model = undefined));
+        return model;
+      },
+      (error: unknown) => {
+        this.#model = undefined;
+        throw error;
+      },
+    );
+    return this.#model;
   }
 
   /** To the first node that answers. */
