@@ -9,6 +9,8 @@ import { openStore } from 'jobrail/store';
 import { Kinds } from '../services/monitor/dist/src/projection/kinds.js';
 import { Lease } from '../services/monitor/dist/src/projection/lease.js';
 import { Projection } from '../services/monitor/dist/src/projection/projection.js';
+import { readJobQuery } from '../services/monitor/dist/src/search/job-query.js';
+import { JobSearch } from '../services/monitor/dist/src/search/job-search.js';
 import { openRecords } from '../services/monitor/dist/src/store/open-records.js';
 
 const jobs = Number(process.env['JOBS'] ?? 100_000);
@@ -106,6 +108,7 @@ function uuidv7(ms) {
 let spent = 0;
 let events = 0;
 const slice = 10_000;
+const cpuBefore = process.cpuUsage();
 for (let done = 0; done < jobs; done += slice) {
   const { made, count } = messages(done, Math.min(jobs, done + slice));
   const began = performance.now();
@@ -116,14 +119,58 @@ for (let done = 0; done < jobs; done += slice) {
   if ((done / slice) % 10 === 0)
     console.log(`${done + slice} jobs: ${Math.round(count / (took / 1_000))} events/s`);
 }
-console.log(
-  JSON.stringify({
-    store: database.dialect,
-    jobs,
-    events,
-    eventsPerSecond: Math.round(events / (spent / 1_000)),
-  }),
-);
+const cpu = process.cpuUsage(cpuBefore);
+const eventsPerSecond = Math.round(events / (spent / 1_000));
+const cpuMs = Math.round((cpu.user + cpu.system) / 1_000);
+console.log(JSON.stringify({ store: database.dialect, jobs, events, eventsPerSecond, cpuMs }));
+if (database.dialect === 'postgres') await database.query('ANALYZE');
+
+const middle = new Date(start + jobs / 2).toISOString().slice(0, 19);
+const searches = {
+  everything: {},
+  'one state': { state: 'completed' },
+  'a rare state': { state: 'dead' },
+  'state and contract': { state: 'dead', contract: 'contract-3.run' },
+  'queue and service': { queue: 'queue-2', service: 'email' },
+  'a fingerprint': { fingerprint: '000000000001' },
+  'a fingerprint that is dead': { fingerprint: '000000000001', state: 'dead' },
+  'to: of the oldest job': { q: 'to:user-0@example.com' },
+  'to: of the newest job': { q: `to:user-${jobs - 1}@example.com` },
+  'to: of nobody': { q: 'to:nobody@example.com' },
+  'a frequent value': { q: 'template:reset' },
+  'a frequent value of dead jobs': { q: 'template:welcome state:dead' },
+  'two frequent values': { q: 'template:reset data.plan:pro' },
+  'two values that never meet': { q: 'to:user-5@example.com to:user-6@example.com' },
+  'a second in the middle': {
+    after: middle,
+    before: new Date(start + jobs / 2 + 1_000).toISOString().slice(0, 23) + 'Z',
+  },
+  'a value since the middle': { q: 'data.plan:pro', after: middle },
+  'an old time and a state': {
+    before: new Date(start + 2_000).toISOString().slice(0, 23) + 'Z',
+    state: 'completed',
+  },
+};
+const search = new JobSearch(database, kinds);
+for (const [what, parameters] of Object.entries(searches)) {
+  const { query, page } = readJobQuery(parameters);
+  const took = [];
+  let found;
+  let pages = 0;
+  for (let run = 0; run < 20; run++) {
+    const began = performance.now();
+    found = await search.find(query, page);
+    took.push(performance.now() - began);
+  }
+  for (let next = found, seen = found.jobs.length; ; pages++) {
+    if (next.next === undefined || seen >= 50 || pages > 50) break;
+    next = await search.find(query, { ...page, cursor: next.next });
+    seen += next.jobs.length;
+  }
+  took.sort((a, b) => a - b);
+  console.log(
+    `${what.padEnd(32)} ${String(found.jobs.length).padStart(3)} jobs  median ${took[10].toFixed(1)} ms  longest ${took.at(-1).toFixed(1)} ms${pages > 0 ? `  on ${pages + 1} pages` : ''}`,
+  );
+}
 await database.close();
-if (!process.env['KEEP']) rmSync(folder, { recursive: true });
-else console.log(folder);
+rmSync(folder, { recursive: true });

@@ -8,6 +8,7 @@ import { describe, JobrailError, OptionError, toError } from './base/errors.js';
 import { refuseUnknownOptions, wholeNumber } from './base/options.js';
 import { eventsFilter } from './filters/events.js';
 import { traceFilter } from './filters/trace.js';
+import { askStatus, type JobStatus, type MonitorAccess, monitorAccess } from './job-status.js';
 import { type Contract, type InputOf, validatePayload } from './model/contract.js';
 import type { EnqueueOptions, EnqueuedJob } from './model/enqueue-options.js';
 import { type EventLevel, eventLevels } from './model/event.js';
@@ -42,6 +43,11 @@ export interface JobClientOptions {
    * little later; `confirmed`, `enqueue` waits for it, too; `off`, nothing.
    */
   events?: EventLevel;
+  /**
+   * URL of the monitor that `status` asks. Default: JOBRAIL_MONITOR_URL, else none. Its token is taken from
+   * JOBRAIL_MONITOR_TOKEN.
+   */
+  monitor?: string;
   /** A broker to use instead of `url`; it is not closed with the client. */
   broker?: Broker;
   clock?: Clock;
@@ -56,6 +62,7 @@ const knownOptions = [
   'publishTimeout',
   'maxPayloadBytes',
   'events',
+  'monitor',
   'broker',
   'clock',
 ];
@@ -88,12 +95,17 @@ export class JobClient {
   readonly #filters: Filter[] = [traceFilter];
   readonly #events: EventRecorder | undefined;
   readonly #options: ReturnType<typeof readClientOptions>;
+  readonly #monitor: MonitorAccess;
   #publisher: JobPublisher | undefined;
 
   /** @throws OptionError */
   constructor(options: JobClientOptions = {}) {
     refuseUnknownOptions('JobClient', options, knownOptions);
     this.#options = readClientOptions(options);
+    this.#monitor = monitorAccess(
+      options.monitor ?? (process.env['JOBRAIL_MONITOR_URL'] || undefined),
+      process.env['JOBRAIL_MONITOR_TOKEN'] || undefined,
+    );
     this.#broker = brokerOf(options, this.#options.name);
     this.#ownsBroker = options.broker === undefined;
     this.#events = recorderOf(this.#options, 'best-effort', this.#broker, silentLog());
@@ -172,6 +184,15 @@ export class JobClient {
     await Promise.all(Array.from({ length: Math.min(manyAtOnce, payloads.length) }, sendInTurn));
     if (failed) throw new BatchError(results);
     return results;
+  }
+
+  /**
+   * What became of a job, from the monitor, which hears of it a moment after it happened. Undefined for a job that it does
+   * not know: never enqueued, not recorded yet, or no longer kept.
+   * @throws MonitorError: `JR_MONITOR_UNSET` without a monitor, `JR_MONITOR_UNREACHABLE` when it does not answer.
+   */
+  async status(id: string): Promise<JobStatus | undefined> {
+    return askStatus(this.#monitor, id);
   }
 
   /** Waits for what is being sent, then disconnects. */

@@ -1,5 +1,6 @@
 export { JobService, type JobServiceOptions, type QueueOptions } from './service.js';
 export { BatchError, JobClient, type JobClientOptions } from './client.js';
+export { MonitorError, type JobStatus } from './job-status.js';
 export { Job, type ForeignBinding, type Handler, type HandlerClass, type JobOptions } from './model/job.js';
 export { JobContext, type JobLog } from './model/job-context.js';
 export type { IdempotencyOptions } from './model/idempotency.js';

@@ -38,7 +38,7 @@ import { openStore } from './store.js';
 
 export type { QueueOptions };
 
-export interface JobServiceOptions extends Omit<JobClientOptions, 'name' | 'events'> {
+export interface JobServiceOptions extends Omit<JobClientOptions, 'name' | 'events' | 'monitor'> {
   /** Name of the service, on its spans, log lines and the jobs it enqueues. */
   name: string;
   handlers: readonly HandlerClass[];

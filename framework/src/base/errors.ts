@@ -28,6 +28,8 @@ export const errorCodes = {
   JR_STORE_CLOSED: 'The store was closed by this process.',
   JR_STORE_NEWER: 'The store was migrated by a newer version of Jobrail than this one.',
   JR_TRANSACTION_CLOSED: 'A transaction was used after its end.',
+  JR_MONITOR_UNSET: 'The status of a job is asked for where no monitor is configured.',
+  JR_MONITOR_UNREACHABLE: 'The monitor does not answer, or not as a monitor does.',
 } as const;
 
 export type ErrorCode = keyof typeof errorCodes;

@@ -7,6 +7,7 @@ import type { ApiConfig } from './config.js';
 import { createUser } from './create-user.js';
 import { logRequests } from './log-requests.js';
 import { requestReport } from './request-report.js';
+import { tellStatus } from './tell-status.js';
 import { traceRequests } from './trace-requests.js';
 
 export interface AppParts {
@@ -40,6 +41,7 @@ export function createApp({ client, storage, config, log }: AppParts): Express {
     .route('/reports')
     .post(requireMediaType('application/json'), express.json({ limit: jsonLimit }), requestReport(client))
     .all(refuseMethod('POST'));
+  app.route('/jobs/:id').get(tellStatus(client)).all(refuseMethod('GET'));
   app.use(refusePath, answerErrors(log));
   return app;
 }

@@ -1,5 +1,5 @@
 import { StorageError } from '@jobrail/storage';
-import { BrokerError, ContractError, PublishError } from 'jobrail';
+import { BrokerError, ContractError, MonitorError, PublishError } from 'jobrail';
 import { MulterError } from 'multer';
 import { HttpError, invalidFields } from './http-error.js';
 
@@ -14,6 +14,12 @@ export function asHttpError(error: unknown): HttpError {
   if (error instanceof HttpError) return error;
   if (error instanceof ContractError) return ofContract(error);
   if (error instanceof PublishError || error instanceof BrokerError) return ofBroker(error);
+  if (error instanceof MonitorError) {
+    return new HttpError(503, 'STATUS_UNAVAILABLE', 'The status of jobs cannot be told at the moment.', {
+      headers: retryAfter,
+      cause: error,
+    });
+  }
   if (error instanceof StorageError && !error.permanent) {
     return new HttpError(
       503,

@@ -46,11 +46,14 @@ export interface RunOptions {
   uploadLimitBytes?: number;
   /** Default AMQP_URL. The queue is looked at there in any case. */
   clientUrl?: string;
+  /** URL of a monitor. */
+  monitor?: string;
 }
 
 export async function runApi({
   uploadLimitBytes = 100_000,
   clientUrl,
+  monitor,
 }: RunOptions = {}): Promise<RunningApi> {
   const rail = await isolatedRail();
   const folder = await mkdtemp(join(tmpdir(), 'api-'));
@@ -63,6 +66,7 @@ export async function runApi({
     name: 'api',
     connectTimeout: timeout,
     publishTimeout: timeout,
+    ...(monitor !== undefined && { monitor }),
   });
   if (clientUrl === undefined) await client.connect();
   const config = { uploadLimitBytes, loginUrl: 'https://app.example/login' };

@@ -42,7 +42,7 @@ function jobRecords(dialect: Dialect): string[] {
       record TEXT NOT NULL
     )`,
     `CREATE UNIQUE INDEX monitor_jobs_id ON monitor_jobs (id)`,
-    `CREATE INDEX monitor_jobs_shelf ON monitor_jobs (shelf, seq)`,
+    `CREATE INDEX monitor_jobs_shelf ON monitor_jobs (shelf, seq, time)`,
     `CREATE INDEX monitor_jobs_due ON monitor_jobs (due_at) WHERE due_at IS NOT NULL`,
     `CREATE INDEX monitor_jobs_fingerprint ON monitor_jobs (fingerprint, seq) WHERE fingerprint IS NOT NULL`,
     `CREATE TABLE monitor_history (

@@ -1,5 +1,6 @@
 import { Ajv } from 'ajv';
 import { expect } from 'chai';
+import { JobClient, MonitorError } from 'jobrail';
 import { openStore } from 'jobrail/store';
 import { request as httpRequest } from 'node:http';
 import { ask, jobId, until, useMonitors } from '../running-monitor.js';
@@ -257,6 +258,28 @@ describe('the HTTP API', () => {
     );
     expect((await ask(url, '/jobs?limit=200')).body).to.deep.equal(before);
     expect((await ask(url, '/jobs/j-7')).body).to.deep.equal(history);
+  });
+
+  it('answers client.status, with its token, and undefined for a job that it does not know', async () => {
+    const token = 'a-token-of-enough-characters';
+    const { url } = await stage().start({ MONITOR_TOKEN: token });
+    telling.tell('email', [storyOf('mine').retried()]);
+    await stage().publish(telling);
+    process.env['JOBRAIL_MONITOR_TOKEN'] = token;
+    const client = new JobClient({ url: stage().rail.url, monitor: `${url}/` });
+    delete process.env['JOBRAIL_MONITOR_TOKEN'];
+    const status = await until(
+      () => client.status('mine'),
+      (seen) => seen !== undefined,
+    );
+    expect(status).to.deep.include({ id: 'mine', state: 'retrying', attempts: 1, nextAt: noon + 1_020 });
+    expect(status).not.to.have.any.keys('payload', 'history');
+    expect(await client.status('../queues')).to.equal(undefined);
+    const stranger = new JobClient({ url: stage().rail.url, monitor: url });
+    const error = await stranger.status('mine').catch((thrown: unknown) => thrown);
+    expect(error).to.be.instanceOf(MonitorError).with.property('code', 'JR_MONITOR_UNREACHABLE');
+    expect((error as Error).message).to.match(/answered 401.*JOBRAIL_MONITOR_TOKEN/);
+    await Promise.all([client.close(), stranger.close()]);
   });
 
   it('tells how far it is behind', async () => {
