@@ -5,6 +5,7 @@ import { enqueuedAtOf } from '../model/envelope.js';
 import { cut } from '../model/error-facts.js';
 import { jobFacts } from '../model/event-facts.js';
 import type { Attempt, Filter } from '../model/filter.js';
+import type { Outcome } from '../model/outcome.js';
 import { recordedPayload } from '../model/recorded-payload.js';
 import type { EventSink } from '../ports/event-sink.js';
 
@@ -45,11 +46,14 @@ export function eventsFilter(sink: EventSink, clock: Clock = systemClock): Filte
       );
     },
 
-    async attempt(attempt, next) {
+    lightAttempt(attempt, next) {
       fresh.add(attempt, attempt.startedAt);
-      const outcome = await next();
-      fresh.delete(attempt);
-      return outcome;
+      const ended = (outcome: Outcome) => {
+        fresh.delete(attempt);
+        return outcome;
+      };
+      const outcome = next();
+      return outcome instanceof Promise ? outcome.then(ended) : ended(outcome);
     },
 
     progress(attempt, fraction, note) {

@@ -9,16 +9,12 @@ export function logFilter(log: Logger): Filter {
   return {
     name: 'log',
 
-    async attempt(attempt, next) {
+    lightAttempt(attempt, next) {
       if (log.isLevelEnabled('debug')) log.debug({ ...subject(attempt), outcome: 'started' }, 'job started');
-      const outcome = await next();
-      const level = levels[outcome.kind];
-      if (log.isLevelEnabled(level)) {
-        const { startedAt, readyAt } = attempt;
-        const times = { waitedMs: Math.max(0, startedAt - readyAt), ranMs: Date.now() - startedAt };
-        log[level]({ ...subject(attempt), ...times, ...details(outcome) }, `job ${sentence[outcome.kind]}`);
-      }
-      return outcome;
+      const outcome = next();
+      return outcome instanceof Promise
+        ? outcome.then((late) => told(log, attempt, late))
+        : told(log, attempt, outcome);
     },
 
     progress(attempt, fraction, note) {
@@ -26,6 +22,16 @@ export function logFilter(log: Logger): Filter {
         log.debug({ ...subject(attempt), progress: fraction, note }, 'job progress');
     },
   };
+}
+
+function told(log: Logger, attempt: Attempt, outcome: Outcome): Outcome {
+  const level = levels[outcome.kind];
+  if (log.isLevelEnabled(level)) {
+    const { startedAt, readyAt } = attempt;
+    const times = { waitedMs: Math.max(0, startedAt - readyAt), ranMs: Date.now() - startedAt };
+    log[level]({ ...subject(attempt), ...times, ...details(outcome) }, `job ${sentence[outcome.kind]}`);
+  }
+  return outcome;
 }
 
 const levels = {

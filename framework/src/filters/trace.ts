@@ -29,9 +29,9 @@ const tracer = trace.getTracer('jobrail');
 export const traceFilter: Filter = {
   name: 'trace',
 
-  publish: (sending, next) => (tracing() ? tracePublish(sending, next) : next()),
+  lightPublish: (sending, next) => (tracing() ? tracePublish(sending, async () => next()) : next()),
 
-  attempt: (attempt, next) => (tracing() ? traceAttempt(attempt, next) : next()),
+  lightAttempt: (attempt, next) => (tracing() ? traceAttempt(attempt, async () => next()) : next()),
 
   progress(_attempt, fraction, note) {
     trace.getActiveSpan()?.addEvent('progress', { fraction, ...(note !== undefined && { note }) });

@@ -1,4 +1,4 @@
-import type { Step } from '../base/pipeline.js';
+import { asLight, type LightStep, type Step } from '../base/pipeline.js';
 import type { Contract } from './contract.js';
 import type { JobContext } from './job-context.js';
 import type { IncomingMessage, MessageHeaders, OutgoingMessage } from './message.js';
@@ -40,8 +40,21 @@ export interface Filter {
   publish?: Step<Sending, void>;
   /** Around an attempt, from the check of its payload to its outcome, before the job is settled. It must not throw. */
   attempt?: Step<Attempt, Outcome>;
+  /** As `publish` and `attempt`, for what most often has nothing to wait for; instead of these. */
+  lightPublish?: LightStep<Sending, void>;
+  lightAttempt?: LightStep<Attempt, Outcome>;
   /** The handler reported progress. */
   progress?: (attempt: Attempt, fraction: number, note: string | undefined) => void;
   /** The handler wrote a line to `job.log`, of level info or above. */
   log?: (attempt: Attempt, level: 'info' | 'warn' | 'error', message: string) => void;
+}
+
+/** The steps of filters around a publish. */
+export function publishSteps(filters: readonly Filter[]): LightStep<Sending, void>[] {
+  return filters.flatMap(({ publish, lightPublish }) => lightPublish ?? (publish ? asLight(publish) : []));
+}
+
+/** The steps of filters around an attempt. */
+export function attemptSteps(filters: readonly Filter[]): LightStep<Attempt, Outcome>[] {
+  return filters.flatMap(({ attempt, lightAttempt }) => lightAttempt ?? (attempt ? asLight(attempt) : []));
 }

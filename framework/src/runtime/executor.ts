@@ -4,7 +4,7 @@ import { ContractError, toError } from '../base/errors.js';
 import { redactError } from '../base/redact.js';
 import { validatePayload } from '../model/contract.js';
 import { type Envelope, readPayload } from '../model/envelope.js';
-import type { Attempt, Filter } from '../model/filter.js';
+import { type Attempt, attemptSteps, type Filter } from '../model/filter.js';
 import type { JobLog } from '../model/job-context.js';
 import { AttemptTimeout, Cancelled, type Outcome, outcomeOf, Signal } from '../model/outcome.js';
 import type { Delivery } from '../ports/broker.js';
@@ -64,7 +64,7 @@ export class Executor implements JobRunner {
   abandoned = 0;
   readonly handler: BoundHandler;
   readonly #options: ExecutorOptions;
-  readonly #attempt: (attempt: RunningAttempt) => Promise<Outcome>;
+  readonly #attempt: (attempt: RunningAttempt) => Outcome | Promise<Outcome>;
   readonly #sources: ContextSources;
   readonly #timeouts: Deadlines<RunningAttempt>;
   readonly #onProgress: NonNullable<Filter['progress']>[];
@@ -73,7 +73,7 @@ export class Executor implements JobRunner {
   constructor(options: ExecutorOptions) {
     this.#options = options;
     this.handler = options.handler;
-    const steps = options.filters.flatMap(({ attempt }) => (attempt ? [attempt] : []));
+    const steps = attemptSteps(options.filters);
     this.#attempt = compose<RunningAttempt, Outcome>(steps, (attempt) => this.#work(attempt));
     this.#onProgress = options.filters.flatMap(({ progress }) => (progress ? [progress] : []));
     this.#onLog = options.filters.flatMap(({ log }) => (log ? [log] : []));
@@ -88,35 +88,28 @@ export class Executor implements JobRunner {
     );
   }
 
-  /** Runs the job; resolves to how that went. Never rejects. */
-  async execute(held: HeldJob): Promise<EndedAttempt> {
+  /** Runs the job; resolves to how that went. Never rejects. No promise where nothing waits. */
+  execute(held: HeldJob): EndedAttempt | Promise<EndedAttempt> {
     const { delivery, envelope, priority } = held;
     const { handler, service, clock } = this.#options;
-    const { contract } = handler;
     const startedAt = clock.now();
-    const job = new AttemptContext(envelope, contract, priority, delivery.properties.headers, this.#sources);
+    const { headers } = delivery.properties;
+    const job = new AttemptContext(envelope, handler.contract, priority, headers, this.#sources);
     const attempt = new RunningAttempt(handler, job, delivery, service, startedAt, envelope);
-    if (this.#onProgress.length > 0) {
-      job.onProgress = (fraction, note) => this.#onProgress.forEach((tell) => tell(attempt, fraction, note));
-    }
-    if (this.#onLog.length > 0) {
-      job.onLog = (level, message) => this.#onLog.forEach((tell) => tell(attempt, level, message));
-    }
+    if (this.#onProgress.length > 0) job.onProgress = this.#progressOf(attempt);
+    if (this.#onLog.length > 0) job.onLog = this.#logOf(attempt);
     this.running.add(job);
     this.#timeouts.add(attempt, startedAt);
-    let outcome: Outcome;
     try {
-      outcome = await this.#attempt(attempt);
+      const outcome = this.#attempt(attempt);
+      if (!(outcome instanceof Promise)) return this.#end(attempt, outcome);
+      return outcome.then(
+        (late) => this.#end(attempt, late),
+        (error: unknown) => this.#end(attempt, this.#filterThrew(job, error)),
+      );
     } catch (error) {
-      const err = redactError(toError(error));
-      const details = { job: job.id, contract: contract.name, attempt: job.attempt, err };
-      this.#options.log.error(details, 'a filter threw; the attempt counts as failed');
-      outcome = this.#failed(job, error);
+      return this.#end(attempt, this.#filterThrew(job, error));
     }
-    this.#timeouts.delete(attempt);
-    this.running.delete(job);
-    attempt.outcome = outcome;
-    return attempt as EndedAttempt;
   }
 
   /** Tells all running attempts to stop. */
@@ -135,29 +128,59 @@ export class Executor implements JobRunner {
     this.#timeouts.stop();
   }
 
-  async #work(attempt: RunningAttempt): Promise<Outcome> {
+  #end(attempt: RunningAttempt, outcome: Outcome): EndedAttempt {
+    this.#timeouts.delete(attempt);
+    this.running.delete(attempt.job);
+    attempt.outcome = outcome;
+    return attempt as EndedAttempt;
+  }
+
+  #filterThrew(job: AttemptContext, thrown: unknown): Outcome {
+    const details = { job: job.id, contract: job.contract, attempt: job.attempt };
+    this.#options.log.error(
+      { ...details, err: redactError(toError(thrown)) },
+      'a filter threw; the attempt counts as failed',
+    );
+    return this.#failed(job, thrown);
+  }
+
+  #progressOf(attempt: RunningAttempt): NonNullable<AttemptContext['onProgress']> {
+    return (fraction, note) => this.#onProgress.forEach((tell) => tell(attempt, fraction, note));
+  }
+
+  #logOf(attempt: RunningAttempt): NonNullable<AttemptContext['onLog']> {
+    return (level, message) => this.#onLog.forEach((tell) => tell(attempt, level, message));
+  }
+
+  #work(attempt: RunningAttempt): Outcome | Promise<Outcome> {
     if (attempt.expired) return { kind: 'expired' };
     const { job, handler, message } = attempt;
     const cancel = this.#options.cancelOf?.(job.id);
     if (cancel) return { kind: 'cancelled', reason: cancel.reason };
-    let payload: unknown;
     try {
-      payload = validatePayload(handler.contract, readPayload(message.body));
-      if (payload instanceof Promise) payload = await payload;
+      const payload = validatePayload(handler.contract, readPayload(message.body));
+      if (!(payload instanceof Promise)) return this.#call(attempt, payload);
+      return payload.then((late) => this.#call(attempt, late), invalidPayload);
     } catch (error) {
-      return { kind: 'dead', reason: 'invalid-payload', error: toError(error) };
+      return invalidPayload(error);
     }
-    return new Promise<Outcome>((resolve) => {
-      job.giveUp = (reason) => resolve(this.#failed(job, reason));
-      this.#call(attempt, payload).then(
-        (result) => resolve({ kind: 'completed', result }),
-        (error: unknown) => resolve(this.#failed(job, error)),
-      );
-    });
   }
 
-  async #call({ handler, job }: RunningAttempt, payload: unknown): Promise<unknown> {
-    return handler.build(job).handle(payload, job);
+  /** Never throws or rejects. */
+  #call({ handler, job }: RunningAttempt, payload: unknown): Outcome | Promise<Outcome> {
+    try {
+      const result: unknown = handler.build(job).handle(payload, job);
+      if (!isThenable(result)) return { kind: 'completed', result };
+      return new Promise((resolve) => {
+        job.giveUp = (reason) => resolve(this.#failed(job, reason));
+        result.then(
+          (late) => resolve({ kind: 'completed', result: late }),
+          (error: unknown) => resolve(this.#failed(job, error)),
+        );
+      });
+    } catch (error) {
+      return this.#failed(job, error);
+    }
   }
 
   #failed(job: AttemptContext, thrown: unknown): Outcome {
@@ -187,4 +210,12 @@ export class Executor implements JobRunner {
       true,
     );
   }
+}
+
+function invalidPayload(error: unknown): Outcome {
+  return { kind: 'dead', reason: 'invalid-payload', error: toError(error) };
+}
+
+function isThenable(result: unknown): result is PromiseLike<unknown> {
+  return typeof (result as PromiseLike<unknown> | undefined | null)?.then === 'function';
 }

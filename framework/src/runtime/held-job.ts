@@ -18,8 +18,8 @@ export interface HeldJob {
 /** Runs the jobs of one handler. */
 export interface JobRunner {
   readonly handler: BoundHandler;
-  /** Runs the job; resolves to how that went. Never rejects. */
-  execute(job: HeldJob): Promise<EndedAttempt>;
+  /** Runs the job; resolves to how that went. Never rejects. No promise where nothing waits. */
+  execute(job: HeldJob): EndedAttempt | Promise<EndedAttempt>;
 }
 
 /** An attempt that is to be settled. */

@@ -12,7 +12,7 @@ import {
   planEnqueue,
 } from '../model/enqueue-options.js';
 import { header, mostHops, writePayload } from '../model/envelope.js';
-import type { Filter, Sending } from '../model/filter.js';
+import { type Filter, publishSteps, type Sending } from '../model/filter.js';
 import type { JobContext } from '../model/job-context.js';
 import type { MessageHeaders, MessageProperties, OutgoingMessage } from '../model/message.js';
 import {
@@ -57,7 +57,7 @@ export interface Destination {
  */
 export class JobPublisher {
   readonly #options: JobPublisherOptions;
-  readonly #send: (sending: Sending) => Promise<void>;
+  readonly #send: (sending: Sending) => void | Promise<void>;
   readonly #declared = new Map<string, Promise<void>>();
   /** Contracts whose queue was deleted and is being declared again. */
   readonly #declaredAgain = new Map<string, Promise<void>>();
@@ -68,8 +68,7 @@ export class JobPublisher {
 
   constructor(options: JobPublisherOptions) {
     this.#options = options;
-    const steps = options.filters.flatMap(({ publish }) => (publish ? [publish] : []));
-    this.#send = compose(steps, (sending) => this.#publishNew(sending));
+    this.#send = compose(publishSteps(options.filters), (sending) => this.#publishNew(sending));
   }
 
   /**
@@ -110,7 +109,7 @@ export class JobPublisher {
     return { contract, id, message, parent: parent?.job };
   }
 
-  send(sending: Sending): Promise<void> {
+  async send(sending: Sending): Promise<void> {
     return this.#send(sending);
   }
 

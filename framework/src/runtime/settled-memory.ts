@@ -10,20 +10,25 @@ export function attemptKey({ id, attempt, dueAt, enqueuedAt, replays }: Envelope
  * broker delivers the job again; a process that remembers having settled it acks it again instead of running it again.
  */
 export class SettledMemory {
-  #recent = new Set<string>();
-  #older = new Set<string>();
+  #recent: Envelope[] = [];
+  #older: Envelope[] = [];
+  /** Made when something is asked for: most processes are never asked, and a text for each job would cost all of them. */
+  #keys: Set<string> | undefined;
 
   /** @param capacity attempts that are remembered at least; at most twice as many. */
   constructor(private readonly capacity = 5_000) {}
 
-  add(key: string): void {
-    this.#recent.add(key);
-    if (this.#recent.size < this.capacity) return;
+  add(envelope: Envelope): void {
+    this.#recent.push(envelope);
+    this.#keys?.add(attemptKey(envelope));
+    if (this.#recent.length < this.capacity) return;
     this.#older = this.#recent;
-    this.#recent = new Set();
+    this.#recent = [];
+    this.#keys = undefined;
   }
 
-  has(key: string): boolean {
-    return this.#recent.has(key) || this.#older.has(key);
+  has(envelope: Envelope): boolean {
+    this.#keys ??= new Set([...this.#older, ...this.#recent].map(attemptKey));
+    return this.#keys.has(attemptKey(envelope));
   }
 }

@@ -55,7 +55,7 @@ export class Settler {
    * Settles a job and resolves to whether that is final: false when the delivery was void before what follows from the
    * outcome was published, or was given back, so that the job will run again.
    */
-  settle(job: HeldJob, ended: EndedAttempt): Promise<boolean> {
+  settle(job: HeldJob, ended: EndedAttempt): boolean | Promise<boolean> {
     const { outcome } = ended;
     switch (outcome.kind) {
       case 'completed':
@@ -93,7 +93,7 @@ export class Settler {
   }
 
   /** Puts a job that has not run among the dead letters of its queue. */
-  condemn(job: HeldJob, reason: DeadReason, error: Error): Promise<boolean> {
+  async condemn(job: HeldJob, reason: DeadReason, error: Error): Promise<boolean> {
     const ended: EndedAttempt = {
       outcome: { kind: 'dead', reason, error },
       startedAt: this.options.clock.now(),
@@ -160,9 +160,14 @@ export class Settler {
   }
 
   /** Tells the outcome and goes on when that is confirmed. */
-  #tellThen<T>(job: HeldJob, ended: EndedAttempt, nextAt: number, then: () => T | Promise<T>): Promise<T> {
+  #tellThen<T>(
+    job: HeldJob,
+    ended: EndedAttempt,
+    nextAt: number,
+    then: () => T | Promise<T>,
+  ): T | Promise<T> {
     const { events, clock } = this.options;
-    if (!events) return Promise.resolve(then());
+    if (!events) return then();
     const { kind } = ended.outcome;
     const payload =
       kind === 'retry' || kind === 'dead'

@@ -9,11 +9,11 @@ import { lanesOf, suspectsQueue } from '../model/topology.js';
 import type { Broker, Delivery, Subscription } from '../ports/broker.js';
 import type { ConcurrencyBounds } from './concurrency-control.js';
 import type { Executor } from './executor.js';
-import type { HeldJob } from './held-job.js';
+import type { EndedAttempt, HeldJob } from './held-job.js';
 import { Deadlines } from '../base/deadlines.js';
 import { failedDeliveries, Intake, type Refusal } from './intake.js';
+import { KnownJobs } from './known-jobs.js';
 import type { LoopTurn } from './loop-turn.js';
-import { attemptKey, SettledMemory } from './settled-memory.js';
 import type { Settler } from './settler.js';
 import { type ProcessLoad, SlotTuning } from './slot-tuning.js';
 import type { Solo } from './solo.js';
@@ -70,8 +70,7 @@ export class Worker {
   readonly #line: UrgencyLine<HeldJob>;
   readonly #waiting: Deadlines<HeldJob>;
   readonly #early = new Map<HeldJob, Timer>();
-  readonly #runningJobs = new Map<string, HeldJob>();
-  readonly #settled = new SettledMemory();
+  readonly #jobs = new KnownJobs();
   readonly #suspects: Suspects;
   readonly #tuning: SlotTuning;
   #subscription: Subscription | undefined;
@@ -80,6 +79,7 @@ export class Worker {
   /** Messages that are being settled, or moved elsewhere without an attempt. */
   #moving = 0;
   #fillsNextTurn = false;
+  #filling = false;
   #stopping = false;
   #paused = false;
   /** What the subscription was told last. */
@@ -103,7 +103,7 @@ export class Worker {
       clock,
       paused: () => this.#paused,
       known: (job) => this.#known(job),
-      run: (job) => this.#run(job),
+      run: async (job) => this.#run(job),
       putBack: (job) => settler.putBack(job),
       refuse: (delivery, refusal) => this.#refuse(delivery, refusal),
       condemn: (job, error) => settler.condemn(job, 'crashed', error),
@@ -240,24 +240,12 @@ export class Worker {
 
   /** Deals with a delivery of a job that runs here or was settled here; false when it is neither. */
   #known(job: HeldJob): boolean {
-    const { delivery, envelope } = job;
-    const { log } = this.#options;
-    const key = attemptKey(envelope);
-    const running = this.#runningJobs.get(key);
-    if (running?.delivery.stale) {
-      running.delivery = delivery;
-      log.info(
-        { job: envelope.id, attempt: envelope.attempt },
-        'job runs here already; it came again and is settled so',
-      );
-      return true;
-    }
-    if (this.#settled.has(key)) {
-      delivery.ack();
-      this.#tuning.settled(delivery.queue);
-      return true;
-    }
-    return false;
+    const { id, attempt } = job.envelope;
+    const known = this.#jobs.recognize(job);
+    if (known === 'runs') {
+      this.#options.log.info({ job: id, attempt }, 'job runs here already; it came again and is settled so');
+    } else if (known === 'settled') this.#tuning.settled(job.delivery.queue);
+    return known !== undefined;
   }
 
   #hold(job: HeldJob, earlyMs: number): void {
@@ -290,7 +278,9 @@ export class Worker {
   }
 
   #fill(): void {
+    if (this.#filling) return; // a job that ended at once: the loop below goes on
     const { solo, turn } = this.#options;
+    this.#filling = true;
     while (
       this.#line.size > 0 &&
       this.#running < this.#tuning.concurrency &&
@@ -302,13 +292,14 @@ export class Worker {
         solo.leave();
         if (!this.#fillsNextTurn) setImmediate(this.#fillAgain);
         this.#fillsNextTurn = true;
-        return;
+        break;
       }
       const job = this.#line.take()!;
       this.#waiting.delete(job);
       if (job.givenBack) solo.leave();
       else void this.#run(job, this.#leave);
     }
+    this.#filling = false;
   }
 
   readonly #fillAgain = (): void => {
@@ -329,22 +320,32 @@ export class Worker {
   };
 
   /** Runs a job and settles it. Its slot is free, and `freed` called, when its handler is done. */
-  async #run(job: HeldJob, freed?: () => void): Promise<void> {
-    const key = attemptKey(job.envelope);
+  #run(job: HeldJob, freed?: () => void): void | Promise<void> {
     const { epoch } = this.#tuning;
     const startedAt = performance.now();
     this.#running++;
-    this.#runningJobs.set(key, job);
-    const ended = await job.executor.execute(job);
-    this.#running--;
-    this.#tuning.ended(epoch, performance.now() - startedAt);
-    this.#moving++;
-    freed?.();
-    const settled = await this.#options.settler.settle(job, ended);
+    this.#jobs.started(job);
+    const settle = (ended: EndedAttempt) => {
+      this.#running--;
+      this.#tuning.ended(epoch, performance.now() - startedAt);
+      this.#moving++;
+      freed?.();
+      return this.#settle(job, ended);
+    };
+    const ended = job.executor.execute(job);
+    return ended instanceof Promise ? ended.then(settle) : settle(ended);
+  }
+
+  #settle(job: HeldJob, ended: EndedAttempt): void | Promise<void> {
+    const settled = this.#options.settler.settle(job, ended);
+    if (settled instanceof Promise) return settled.then((final) => this.#done(job, final));
+    this.#done(job, settled);
+  }
+
+  #done(job: HeldJob, settled: boolean): void {
     this.#moving--;
     this.#tuning.settled(job.delivery.queue);
-    this.#runningJobs.delete(key);
-    if (settled) this.#settled.add(key);
+    this.#jobs.ended(job, settled);
     if (this.#idle) this.#whenIdle?.();
   }
 

@@ -1,5 +1,5 @@
 import { expect } from 'chai';
-import { compose, type Step } from '../../../src/base/pipeline.js';
+import { asLight, compose, type Step } from '../../../src/base/pipeline.js';
 
 describe('compose', () => {
   const noting =
@@ -13,7 +13,10 @@ describe('compose', () => {
 
   it('runs the first step outermost', async () => {
     const seen: string[] = [];
-    const run = compose([noting('a', seen), noting('b', seen)], async (subject) => `last ${subject}`);
+    const run = compose(
+      [noting('a', seen), noting('b', seen)].map(asLight),
+      async (subject) => `last ${subject}`,
+    );
     expect(await run('x')).to.equal('a(b(last x))');
     expect(seen).to.deep.equal(['a before x', 'b before x', 'b after', 'a after']);
   });
@@ -24,7 +27,7 @@ describe('compose', () => {
   });
 
   it('lets a step answer without the rest', async () => {
-    const run = compose<string, string>([async () => 'short cut'], () =>
+    const run = compose<string, string>([asLight(async () => 'short cut')], () =>
       Promise.reject(new Error('must not be reached')),
     );
     expect(await run('x')).to.equal('short cut');
@@ -32,14 +35,32 @@ describe('compose', () => {
 
   it('passes what the rest throws to the steps around it', async () => {
     const run = compose<string, string>(
-      [async (_, next) => next().catch((error: unknown) => `saved: ${String(error)}`)],
+      [asLight(async (_, next) => next().catch((error: unknown) => `saved: ${String(error)}`))],
       () => Promise.reject(new Error('broken')),
     );
     expect(await run('x')).to.equal('saved: Error: broken');
   });
 
   it('keeps runs apart that overlap', async () => {
-    const run = compose<number, number>([async (n, next) => (await next()) + n], async (n) => n * 10);
+    const run = compose<number, number>(
+      [asLight(async (n, next) => (await next()) + n)],
+      async (n) => n * 10,
+    );
     expect(await Promise.all([run(1), run(2)])).to.deep.equal([11, 22]);
+  });
+
+  it('makes no promise where neither a light step nor the rest has something to wait for', () => {
+    const run = compose<number, number>([(n, next) => (next() as number) + n], (n) => n * 10);
+    expect(run(1)).to.equal(11);
+  });
+
+  it('gives a step that waits a promise, also for a rest that throws at once', async () => {
+    const run = compose<string, string>(
+      [asLight((_, next) => next().catch((error: unknown) => `saved: ${String(error)}`))],
+      () => {
+        throw new Error('broken');
+      },
+    );
+    expect(await run('x')).to.equal('saved: Error: broken');
   });
 });

@@ -57,6 +57,6 @@ describe('the log of attempts', () => {
   it('goes on with what the attempt came to', async () => {
     const filter = logFilter(pino({ level: 'silent' }));
     const outcome = { kind: 'completed', result: 7 } as const;
-    expect(await filter.attempt!({} as Attempt, () => Promise.resolve(outcome))).to.equal(outcome);
+    expect(await filter.lightAttempt!({} as Attempt, () => Promise.resolve(outcome))).to.equal(outcome);
   });
 });
