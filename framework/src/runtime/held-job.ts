@@ -11,6 +11,8 @@ export interface HeldJob {
   readonly envelope: Envelope;
   readonly priority: number;
   readonly executor: JobRunner;
+  /** It has a slot. */
+  started?: boolean;
   /** It waited in hand for too long and is the broker's again. */
   givenBack?: boolean;
 }

@@ -1,4 +1,4 @@
-import { type Clock, pause, type Timer } from '../base/clock.js';
+import { type Clock, pause } from '../base/clock.js';
 import { redactError } from '../base/redact.js';
 import type { Queue } from '../model/contract.js';
 import type { QueueFacts } from '../model/control.js';
@@ -10,7 +10,6 @@ import type { Broker, Delivery, Subscription } from '../ports/broker.js';
 import type { ConcurrencyBounds } from './concurrency-control.js';
 import type { Executor } from './executor.js';
 import type { EndedAttempt, HeldJob } from './held-job.js';
-import { Deadlines } from '../base/deadlines.js';
 import { failedDeliveries, Intake, type Refusal } from './intake.js';
 import { KnownJobs } from './known-jobs.js';
 import type { LoopTurn } from './loop-turn.js';
@@ -18,7 +17,7 @@ import type { Settler } from './settler.js';
 import { type ProcessLoad, SlotTuning } from './slot-tuning.js';
 import type { Solo } from './solo.js';
 import { suspectAfter, Suspects } from './suspects.js';
-import { UrgencyLine } from './urgency-line.js';
+import { WaitingJobs } from './waiting-jobs.js';
 
 export interface WorkerOptions {
   broker: Broker;
@@ -67,9 +66,7 @@ const mostHeldMs = 2 * holdMs;
 export class Worker {
   readonly #options: WorkerOptions;
   readonly #intake: Intake;
-  readonly #line: UrgencyLine<HeldJob>;
-  readonly #waiting: Deadlines<HeldJob>;
-  readonly #early = new Map<HeldJob, Timer>();
+  readonly #waiting: WaitingJobs;
   readonly #jobs = new KnownJobs();
   readonly #suspects: Suspects;
   readonly #tuning: SlotTuning;
@@ -92,8 +89,15 @@ export class Worker {
     this.#options = options;
     this.#tuning = new SlotTuning({ ...options, lanes: lanesOf(prefix, queue).map(({ name }) => name) });
     this.#intake = new Intake(queue, prefix, executors);
-    this.#line = new UrgencyLine(queue.priorities, lowShare);
-    this.#waiting = new Deadlines(clock, options.ackTimeoutMs / 2, (job) => this.#giveBack(job));
+    this.#waiting = new WaitingJobs({
+      clock,
+      priorities: queue.priorities,
+      lowShare,
+      // Behind long jobs one may wait until its ack is overdue, which would cost the channel: it is better off elsewhere.
+      mostWaitMs: options.ackTimeoutMs / 2,
+      onDue: (job) => this.#offer(job),
+      onOverdue: (job) => this.#move(job, settler.putBack(job)),
+    });
     this.#suspects = new Suspects({
       broker,
       queue: suspectsQueue(prefix, queue),
@@ -136,7 +140,7 @@ export class Worker {
 
   /** Jobs in hand that are not started, those not due included. */
   get held(): number {
-    return this.#line.size + this.#early.size;
+    return this.#waiting.ready + this.#waiting.early;
   }
 
   /** Slots, and jobs held of each lane at most, as they are now. */
@@ -166,7 +170,7 @@ export class Worker {
       onDelivery: (delivery) => this.#receive(delivery),
       onInterrupted: (error) => {
         log.warn({ queue: this.queue, err: redactError(error) }, 'consumers lost; they are being restored');
-        this.#forget();
+        this.#waiting.drain();
         this.#tuning.forgotten();
       },
       onReady: () => {
@@ -183,7 +187,7 @@ export class Worker {
     if (this.#paused === paused) return;
     this.#paused = paused;
     this.#options.log.warn({ queue: this.queue }, paused ? 'queue paused' : 'queue resumed');
-    if (paused) for (const job of this.#forget()) this.#move(job, this.#options.settler.putBack(job));
+    if (paused) for (const job of this.#waiting.drain()) this.#move(job, this.#options.settler.putBack(job));
     void this.#follow();
   }
 
@@ -198,7 +202,7 @@ export class Worker {
     const suspectsStopped = this.#suspects.stop();
     await this.#following;
     await this.#subscription?.pause();
-    for (const job of this.#forget()) this.#move(job, this.#options.settler.putBack(job));
+    for (const job of this.#waiting.drain()) this.#move(job, this.#options.settler.putBack(job));
     await this.#idleWithin(graceMs);
     if (!this.#idle) {
       for (const executor of executors) executor.abortAll(new Shutdown());
@@ -249,20 +253,12 @@ export class Worker {
   }
 
   #hold(job: HeldJob, earlyMs: number): void {
-    const { clock, settler } = this.#options;
     if (earlyMs > mostHeldMs) {
-      this.#move(job, settler.postpone(job));
+      this.#move(job, this.#options.settler.postpone(job));
       return;
     }
-    const timer = clock.setTimer(earlyMs, () => {
-      // Timers may fire a fraction of a millisecond early.
-      const leftMs = job.envelope.dueAt! - clock.now();
-      this.#early.delete(job);
-      if (leftMs > 0) this.#hold(job, leftMs);
-      else this.#offer(job);
-    });
-    this.#early.set(job, timer);
-    this.#tuning.early(this.#early.size);
+    this.#waiting.hold(job, earlyMs);
+    this.#tuning.early(this.#waiting.early);
   }
 
   #offer(job: HeldJob): void {
@@ -272,9 +268,9 @@ export class Worker {
       this.#move(job, this.#suspects.expect(settler.suspect(job)));
       return;
     }
-    this.#line.add(job, job.priority);
+    this.#waiting.add(job);
     this.#fill();
-    if (this.#line.size > 0) this.#waiting.add(job, this.#options.clock.now());
+    this.#waiting.watch(job);
   }
 
   #fill(): void {
@@ -282,7 +278,7 @@ export class Worker {
     const { solo, turn } = this.#options;
     this.#filling = true;
     while (
-      this.#line.size > 0 &&
+      this.#waiting.ready > 0 &&
       this.#running < this.#tuning.concurrency &&
       !this.#stopping &&
       !this.#paused &&
@@ -294,10 +290,9 @@ export class Worker {
         this.#fillsNextTurn = true;
         break;
       }
-      const job = this.#line.take()!;
-      this.#waiting.delete(job);
-      if (job.givenBack) solo.leave();
-      else void this.#run(job, this.#leave);
+      const job = this.#waiting.take();
+      if (job) void this.#run(job, this.#leave);
+      else solo.leave();
     }
     this.#filling = false;
   }
@@ -307,16 +302,10 @@ export class Worker {
     this.#fill();
   };
 
-  /** Behind long jobs one may wait until its ack is overdue, which would cost the channel: it is better off elsewhere. */
-  #giveBack(job: HeldJob): void {
-    job.givenBack = true;
-    this.#move(job, this.#options.settler.putBack(job));
-  }
-
   readonly #leave = (): void => {
     this.#options.solo.leave();
     this.#fill();
-    if (this.#line.size === 0) this.#tuning.slotEmpty();
+    if (this.#waiting.ready === 0) this.#tuning.slotEmpty();
   };
 
   /** Runs a job and settles it. Its slot is free, and `freed` called, when its handler is done. */
@@ -368,15 +357,6 @@ export class Worker {
 
   get #idle(): boolean {
     return this.#running === 0 && this.#moving === 0;
-  }
-
-  /** Lets go of all that is not started. */
-  #forget(): HeldJob[] {
-    for (const timer of this.#early.values()) timer.cancel();
-    const held = [...this.#line.drain(), ...this.#early.keys()];
-    this.#early.clear();
-    this.#waiting.stop();
-    return held.filter(({ givenBack }) => !givenBack);
   }
 
   /** Resolves when `promise` does, or after `ms`. */
