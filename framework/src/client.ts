@@ -2,17 +2,19 @@ import { randomUUID } from 'node:crypto';
 import { hostname } from 'node:os';
 import { AmqpBroker } from './adapters/amqp/amqp-broker.js';
 import { tlsFromEnvironment, type TlsOptions } from './adapters/amqp/tls.js';
+import { type OutboxTransaction, writeOutbox } from './adapters/sql/outbox.js';
 import { type Clock, systemClock } from './base/clock.js';
 import type { Duration } from './base/duration.js';
 import { describe, JobrailError, OptionError, toError } from './base/errors.js';
 import { refuseUnknownOptions, wholeNumber } from './base/options.js';
+import { compose } from './base/pipeline.js';
 import { eventsFilter } from './filters/events.js';
 import { traceFilter } from './filters/trace.js';
 import { askStatus, type JobStatus, type MonitorAccess, monitorAccess } from './job-status.js';
 import { type Contract, type InputOf, validatePayload } from './model/contract.js';
 import type { EnqueueOptions, EnqueuedJob } from './model/enqueue-options.js';
 import { type EventLevel, eventLevels } from './model/event.js';
-import type { Filter } from './model/filter.js';
+import type { Filter, Sending } from './model/filter.js';
 import type { JobLog } from './model/job-context.js';
 import { defaultPrefix } from './model/topology.js';
 import type { Broker } from './ports/broker.js';
@@ -193,6 +195,34 @@ export class JobClient {
    */
   async status(id: string): Promise<JobStatus | undefined> {
     return askStatus(this.#monitor, id);
+  }
+
+  /**
+   * Enqueues a job within a transaction of your own on PostgreSQL: it is sent if and when that is committed, by an
+   * `OutboxRelay` (`jobrail/postgres`) on the same database, and never if it is rolled back. Needs no broker. A delay counts
+   * from now.
+   * @param transaction a client of `pg` in which BEGIN was said, a `JobTransaction`, or an adapter (`docs/outbox.md`).
+   * @throws ContractError, OptionError as `enqueue`; StoreError: `JR_TRANSACTION_CLOSED`, `JR_STORE_FAILED`.
+   */
+  async enqueueIn<C extends Contract>(
+    transaction: OutboxTransaction,
+    contract: C,
+    payload: InputOf<C>,
+    options?: EnqueueOptions,
+  ): Promise<EnqueuedJob> {
+    const publisher = this.#ready();
+    const checked = validatePayload(contract, payload);
+    if (checked instanceof Promise) await checked;
+    const sending = publisher.prepare(contract, payload, options);
+    // That it was enqueued is told when it is sent.
+    const filters = this.#filters.filter(({ name }) => name !== 'events');
+    const write = compose(
+      filters.flatMap(({ publish }) => (publish ? [publish] : [])),
+      ({ message: { body, properties } }: Sending) =>
+        writeOutbox(transaction, this.#options.prefix, { contract, body, properties }),
+    );
+    await write(sending);
+    return { id: sending.id };
   }
 
   /** Waits for what is being sent, then disconnects. */

@@ -13,19 +13,10 @@ import {
   withGiven,
 } from '../../model/sql.js';
 import type { Database, SqlResult, Transaction } from '../../ports/database.js';
+import type { PostgresOptions } from './postgres-options.js';
+import { PostgresListening } from './postgres-listening.js';
 
-export interface PostgresOptions {
-  /** `postgres://user:password@host:port/database`; `?options=-c search_path=…` chooses a schema. */
-  url: string;
-  /** Connections for statements, at most. Default 5. */
-  poolSize?: number;
-  /** Transactions at once, at most, each on a connection of its own. Default 10; more wait. */
-  mostTransactions?: number;
-  /** How long a connection may take. Milliseconds, default 5,000. */
-  connectTimeoutMs?: number;
-  /** How long a statement may take before its connection is given up. Milliseconds, default 30,000. */
-  statementTimeoutMs?: number;
-}
+export type { PostgresOptions };
 
 const pgTypes = { text: 'text', bigint: 'bigint', double: 'double precision' } as const;
 
@@ -41,6 +32,7 @@ types.setTypeParser(pg.types.builtins.NUMERIC, Number);
 export class PostgresDatabase implements Database {
   readonly dialect = 'postgres';
   readonly location: string;
+  readonly #options: PostgresOptions;
   readonly #pool: pg.Pool;
   readonly #transactions: pg.Pool;
   readonly #places: Places;
@@ -49,6 +41,7 @@ export class PostgresDatabase implements Database {
   constructor(options: PostgresOptions) {
     const { url, poolSize = 5, mostTransactions = 10 } = options;
     this.location = redact(url.replace(/\?.*/s, ''));
+    this.#options = options;
     this.#pool = poolOf(options, poolSize);
     this.#transactions = poolOf(options, mostTransactions);
     this.#places = new Places(mostTransactions);
@@ -94,6 +87,20 @@ export class PostgresDatabase implements Database {
         client.release(lost);
       }
     });
+  }
+
+  /**
+   * Calls `hear` at each NOTIFY on a channel, and when the connection is back after it was lost: what was said meanwhile
+   * was not heard.
+   * @throws StoreError when it cannot be reached now.
+   */
+  async listen(channel: string, hear: () => void): Promise<{ close(): Promise<void> }> {
+    this.#refuseClosed();
+    const listening = new PostgresListening(this.#options, channel, hear);
+    await listening.open().catch((error: unknown) => {
+      throw this.#storeError(error);
+    });
+    return listening;
   }
 
   close(): Promise<void> {
