@@ -14,7 +14,7 @@ import { askStatus, type JobStatus, type MonitorAccess, monitorAccess } from './
 import { type Contract, type InputOf, validatePayload } from './model/contract.js';
 import type { EnqueueOptions, EnqueuedJob } from './model/enqueue-options.js';
 import { type EventLevel, eventLevels } from './model/event.js';
-import type { Filter, Sending } from './model/filter.js';
+import { type Filter, publishSteps, type Sending } from './model/filter.js';
 import type { JobLog } from './model/job-context.js';
 import { defaultPrefix } from './model/topology.js';
 import type { Broker } from './ports/broker.js';
@@ -216,10 +216,8 @@ export class JobClient {
     const sending = publisher.prepare(contract, payload, options);
     // That it was enqueued is told when it is sent.
     const filters = this.#filters.filter(({ name }) => name !== 'events');
-    const write = compose(
-      filters.flatMap(({ publish }) => (publish ? [publish] : [])),
-      ({ message: { body, properties } }: Sending) =>
-        writeOutbox(transaction, this.#options.prefix, { contract, body, properties }),
+    const write = compose(publishSteps(filters), ({ message: { body, properties } }: Sending) =>
+      writeOutbox(transaction, this.#options.prefix, { contract, body, properties }),
     );
     await write(sending);
     return { id: sending.id };
