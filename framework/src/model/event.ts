@@ -26,7 +26,7 @@ interface JobSubject {
   queue: string;
   /** When it happened. */
   at: number;
-  /** How often the job was replayed from the dead letters before this; absent for never. */
+  /** How often the job was replayed from the dead letters so far, a replay that is told included; absent for never. */
   replays?: number | undefined;
 }
 

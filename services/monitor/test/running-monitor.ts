@@ -1,4 +1,8 @@
+import { type ChildProcess, spawn } from 'node:child_process';
 import { randomUUID } from 'node:crypto';
+import { once } from 'node:events';
+import { fileURLToPath } from 'node:url';
+import type { Contract } from 'jobrail';
 import { eventsStream, eventsTopology } from 'jobrail/events';
 import { type IsolatedRail, isolatedRail } from 'jobrail/testing';
 import { pino } from 'pino';
@@ -45,6 +49,21 @@ export class MonitorStage {
     this.#ends.push(end);
   }
 
+  /** Waits for the next job in a lane and takes it. @returns its payload */
+  async take(...lanes: string[]): Promise<Record<string, unknown>> {
+    const look = async () => {
+      for (const lane of lanes) {
+        const name = `${this.rail.prefix}.${lane}`;
+        const delivery = (await this.rail.broker.depth(name)) && (await this.rail.broker.get(name));
+        if (delivery) return delivery;
+      }
+      return undefined;
+    };
+    const delivery = await until(look, (seen) => seen !== undefined);
+    delivery!.ack();
+    return JSON.parse(delivery!.body.toString()) as Record<string, unknown>;
+  }
+
   /** Puts what was told since the last time onto the stream. */
   async publish(telling: Telling): Promise<void> {
     for (const { body } of telling.messages.splice(0)) {
@@ -57,11 +76,31 @@ export class MonitorStage {
     }
   }
 
-  async end(): Promise<void> {
+  /** Runs a compiled script on the same broker and store; it is gone after the test, come what may. */
+  run(script: URL, environment: Record<string, string>): ChildProcess {
+    const { url, prefix } = this.rail;
+    const child = spawn(process.execPath, ['--enable-source-maps', fileURLToPath(script)], {
+      env: {
+        ...process.env,
+        ...{ AMQP_URL: url, JOBRAIL_PREFIX: prefix, JOBRAIL_STORE_URL: this.store.url, RETENTION: keepAll },
+        ...environment,
+      },
+      stdio: ['ignore', 'pipe', 'inherit'],
+    });
+    this.atEnd(async () => {
+      if (child.exitCode !== null || child.signalCode !== null) return;
+      child.kill('SIGKILL');
+      await once(child, 'close');
+    });
+    return child;
+  }
+
+  /** @param contracts whose queues were used. */
+  async end(...contracts: Contract[]): Promise<void> {
     for (const end of this.#ends.reverse()) await end();
     await Promise.all(this.#monitors.map((monitor) => monitor.stop()));
     await this.rail.broker.remove(eventsTopology(this.rail.prefix));
-    await this.rail.cleanup();
+    await this.rail.cleanup(...contracts);
   }
 }
 
@@ -88,12 +127,16 @@ export async function ask(url: string, path: string, init: RequestInit = {}): Pr
 }
 
 /** Asks until the answer fits. */
-export async function until<T>(look: () => Promise<T>, fits: (seen: T) => boolean): Promise<T> {
-  const deadline = Date.now() + patienceMs;
+export async function until<T>(
+  look: () => Promise<T>,
+  fits: (seen: T) => boolean,
+  withinMs = patienceMs,
+): Promise<T> {
+  const deadline = Date.now() + withinMs;
   for (;;) {
     const seen = await look();
     if (fits(seen)) return seen;
-    if (Date.now() > deadline) throw new Error(`after ${patienceMs} ms it is still ${JSON.stringify(seen)}`);
+    if (Date.now() > deadline) throw new Error(`after ${withinMs} ms it is still ${JSON.stringify(seen)}`);
     await new Promise((resolve) => setTimeout(resolve, 5)); // the event loop is the monitor's, too
   }
 }

@@ -89,7 +89,7 @@ async function post(
 function slackText(group: AlertGroup): string {
   const line = (mark: string) => (notice: AlertNotice) => `${mark} ${escaped(notice.text)}`;
   return [
-    `*${headline(group).headline}*`,
+    `*${escaped(headline(group).headline)}*`,
     ...group.firing.map(line(':red_circle:')),
     ...group.resolved.map(line(':white_check_mark: over:')),
   ].join('\n');

@@ -77,6 +77,7 @@ export class LiveUpdates {
       'content-type': 'text/event-stream; charset=utf-8',
       'cache-control': 'no-store',
       'x-accel-buffering': 'no',
+      connection: 'close', // the end of the stream is the end of the connection
     });
     response.write(': following\n\n');
     begin();

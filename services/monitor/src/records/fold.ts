@@ -61,8 +61,9 @@ function foldEnqueued(
 
 function foldReplayed(record: JobRecord, event: Extract<JobEvent, { kind: 'replayed' }>): void {
   if (event.payload !== undefined) record.payload = event.payload;
-  if ((event.replays ?? 0) < record.replays) return;
-  record.replays = event.replays ?? 0;
+  // Told late, when the job has run again already, it changes nothing.
+  if ((event.replays ?? 1) <= record.replays) return;
+  record.replays = event.replays ?? 1;
   record.attempt = 0;
   record.settled = false;
   record.updatedAt = event.at;

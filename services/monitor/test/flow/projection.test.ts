@@ -312,7 +312,7 @@ function tellMany(telling: Telling, jobs: number): void {
           error: { name: 'E', message: `${i}`, fingerprint: `00000000000${i % 3}` },
         }),
       ]);
-      if (i % 2 === 0) telling.tell('cli', [story.replayed(0)], 'cli-1');
+      if (i % 2 === 0) telling.tell('cli', [story.replayed(1)], 'cli-1');
     }
     if (i % 5 === 0) telling.tell('api', [enqueued]);
   }

@@ -106,16 +106,18 @@ describe('the record of a job', () => {
   });
 
   it('begins anew when it is replayed, and what came before changes nothing any more', () => {
-    const replayed = recordOf(job.dead({ attempt: 3 }), job.replayed(0, { to: 'eve@example.com' }));
+    const replayed = recordOf(job.dead({ attempt: 3 }), job.replayed(1, { to: 'eve@example.com' }));
     expect(replayed).to.include({ state: 'pending', endedAt: undefined, reason: undefined });
     expect(replayed.payload).to.deep.equal({ to: 'eve@example.com' });
     const done = recordOf(
       job.dead({ attempt: 3 }),
-      job.replayed(0),
+      job.replayed(1),
       job.completed({ replays: 1, attempt: 1 }),
       job.retried({ attempt: 2 }),
     );
     expect(done).to.include({ state: 'completed', replays: 1, attempts: 1 });
+    const toldLate = recordOf(job.dead(), job.completed({ replays: 1 }), job.replayed(1));
+    expect(toldLate).to.include({ state: 'completed', replays: 1 });
   });
 
   it('tells why it is dead, discarded, cancelled or expired', () => {
