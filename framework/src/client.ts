@@ -12,12 +12,14 @@ import { eventsFilter } from './filters/events.js';
 import { traceFilter } from './filters/trace.js';
 import { askStatus, type JobStatus, type MonitorAccess, monitorAccess } from './job-status.js';
 import { type Contract, type InputOf, validatePayload } from './model/contract.js';
-import type { EnqueueOptions, EnqueuedJob } from './model/enqueue-options.js';
+import { cancelUntil } from './model/control.js';
+import { checkJobId, type EnqueueOptions, type EnqueuedJob } from './model/enqueue-options.js';
 import { type EventLevel, eventLevels } from './model/event.js';
 import { type Filter, publishSteps, type Sending } from './model/filter.js';
 import type { JobLog } from './model/job-context.js';
 import { defaultPrefix } from './model/topology.js';
 import type { Broker } from './ports/broker.js';
+import { sendControl } from './runtime/control.js';
 import { EventRecorder } from './runtime/event-recorder.js';
 import { JobPublisher } from './runtime/job-publisher.js';
 import { silentLog } from './runtime/log.js';
@@ -195,6 +197,24 @@ export class JobClient {
    */
   async status(id: string): Promise<JobStatus | undefined> {
     return askStatus(this.#monitor, id);
+  }
+
+  /**
+   * Cancels a job, wherever it is: one that waits, is delayed or comes back for a retry ends as `cancelled` when its turn
+   * comes, without being run; of one that runs, `job.signal` aborts with `Cancelled`. Resolves when the broker has the
+   * order; every service hears it within moments, also one that is started later. No error when there is no such job,
+   * or when it has ended.
+   * @param options.reason kept with the job. @param options.by who cancels, for the audit; default: name of the client.
+   * @throws OptionError, PublishError, BrokerError
+   */
+  async cancel(id: string, options: { reason?: string; by?: string } = {}): Promise<void> {
+    refuseUnknownOptions('cancel()', options, ['reason', 'by']);
+    checkJobId(id, 'id of cancel()');
+    const { prefix, clock, name } = this.#options;
+    const { reason, by = name } = options;
+    const until = cancelUntil(clock.now());
+    const order = { action: 'cancel' as const, job: id, until, ...(reason !== undefined && { reason }) };
+    await sendControl(order, { broker: this.#broker, prefix, clock, by, events: this.#events });
   }
 
   /**

@@ -57,11 +57,7 @@ export function planEnqueue(
   refuseUnknownOptions(subject, options, knownOptions);
   const dueAt = dueAtOf(options, subject, now);
   const { priority = 0, id, expiresIn, headers } = options;
-  if (id !== undefined && !(typeof id === 'string' && /^[\x21-\x7e]{1,128}$/.test(id))) {
-    throw new OptionError(`id of ${subject} is ${describe(id)}.`, {
-      mend: 'Give 1 to 128 printable ASCII characters without spaces.',
-    });
-  }
+  if (id !== undefined) checkJobId(id, `id of ${subject}`);
   wholeNumber(priority, `priority of ${subject}`, { min: 0, max: contract.queue.priorities - 1 });
   if (headers !== undefined) checkHeaders(headers, subject);
   const expiresInMs = expiresIn === undefined ? undefined : durationMs(expiresIn, `expiresIn of ${subject}`);
@@ -77,6 +73,14 @@ export function planEnqueue(
     expiresAt: expiresInMs === undefined ? undefined : now + expiresInMs,
     headers,
   };
+}
+
+/** @throws OptionError */
+export function checkJobId(id: unknown, what: string): void {
+  if (typeof id === 'string' && /^[\x21-\x7e]{1,128}$/.test(id)) return;
+  throw new OptionError(`${what} is ${describe(id)}.`, {
+    mend: 'Give 1 to 128 printable ASCII characters without spaces.',
+  });
 }
 
 function dueAtOf({ delay, runAt }: EnqueueOptions, subject: string, now: number): number | undefined {
