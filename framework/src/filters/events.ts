@@ -1,7 +1,7 @@
 import { type Clock, systemClock } from '../base/clock.js';
 import { Deadlines } from '../base/deadlines.js';
 import { redact } from '../base/redact.js';
-import { enqueuedAtOf } from '../model/envelope.js';
+import { enqueuedAtOf, header } from '../model/envelope.js';
 import { cut } from '../model/error-facts.js';
 import { jobFacts } from '../model/event-facts.js';
 import type { Attempt, Filter } from '../model/filter.js';
@@ -67,8 +67,16 @@ export function eventsFilter(sink: EventSink, clock: Clock = systemClock): Filte
   };
 }
 
-function subject({ job, contract }: Attempt, at: number) {
-  return { job: job.id, contract: contract.name, queue: contract.queue.name, attempt: job.attempt, at };
+function subject({ job, contract, message }: Attempt, at: number) {
+  const replays = message.properties.headers[header.replays];
+  return {
+    job: job.id,
+    contract: contract.name,
+    queue: contract.queue.name,
+    attempt: job.attempt,
+    at,
+    ...(typeof replays === 'number' && { replays }),
+  };
 }
 
 const shown = (text: string) => cut(redact(text), 1_000);

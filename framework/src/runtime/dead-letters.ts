@@ -23,8 +23,9 @@ export interface TakenLetter {
   /**
    * Sends it again, with another payload if one is given; the dead letter is gone only after the broker has confirmed
    * the job. @throws PublishError, and the letter stays
+   * @param recorded the other payload as its event may carry it, as JSON.
    */
-  replay(payload?: Buffer): Promise<void>;
+  replay(payload?: Buffer, recorded?: string): Promise<void>;
   /** Deletes it. */
   discard(): void;
 }
@@ -98,10 +99,10 @@ export class DeadLetters {
       letter,
       body,
       properties,
-      replay: async (payload) => {
+      replay: async (payload, recorded) => {
         await this.#send(letter, payload ?? body, replayProperties(delivery));
         onActed();
-        this.#tell(letter);
+        this.#tell(letter, recorded);
         delivery.ack();
       },
       discard: () => delivery.ack(),
@@ -127,9 +128,10 @@ export class DeadLetters {
     }
   }
 
-  #tell({ id, contract, queue, replays }: DeadLetter): void {
+  #tell({ id, contract, queue, replays }: DeadLetter, recorded: string | undefined): void {
     const { events, by, clock } = this.options;
-    events?.tell({ kind: 'replayed', job: id, contract, queue, at: clock.now(), replays: replays + 1, by });
+    const about = { job: id, contract, queue, at: clock.now(), replays: replays + 1, by };
+    events?.tell({ kind: 'replayed', ...about }, recorded);
   }
 
   #name(queue: string): string {
