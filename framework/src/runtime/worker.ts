@@ -187,8 +187,8 @@ export class Worker {
     if (this.#paused === paused) return;
     this.#paused = paused;
     this.#options.log.warn({ queue: this.queue }, paused ? 'queue paused' : 'queue resumed');
-    if (paused) for (const job of this.#waiting.drain()) this.#move(job, this.#options.settler.putBack(job));
     void this.#follow();
+    if (!paused) this.#fill();
   }
 
   /** Tells the attempt of a job to stop, if it runs here. */
@@ -217,26 +217,27 @@ export class Worker {
   #follow(): Promise<void> {
     const subscription = this.#subscription;
     if (!subscription) return Promise.resolve(); // `start` looks again
+    if (this.#told === this.#paused) return this.#following ?? Promise.resolve();
     this.#following ??= (async () => {
       while (this.#told !== this.#paused && !this.#stopping) {
         this.#told = this.#paused;
         // What fails is restored by the subscription itself, paused or not as it was told.
         await (this.#told ? subscription.pause() : subscription.resume()).catch(() => undefined);
-        if (!this.#told) this.#suspects.look();
+        // Given back before, it would come again at once.
+        if (this.#told)
+          for (const job of this.#waiting.drain()) this.#move(job, this.#options.settler.putBack(job));
+        else this.#suspects.look();
       }
-      this.#following = undefined;
-    })();
+    })().finally(() => (this.#following = undefined));
     return this.#following;
   }
 
   #receive(delivery: Delivery): void {
-    const { clock, settler } = this.#options;
-    const now = clock.now();
+    const now = this.#options.clock.now();
     this.#tuning.delivered(delivery.queue, delivery.body.length);
     const job = this.#intake.read(delivery, now);
     if ('refused' in job) this.#move({ delivery }, this.#refuse(delivery, job));
     else if (delivery.redelivered && this.#known(job)) return;
-    else if (this.#stopping || this.#paused) this.#move(job, settler.putBack(job));
     else if (job.envelope.dueAt !== undefined && job.envelope.dueAt > now)
       this.#hold(job, job.envelope.dueAt - now);
     else this.#offer(job);

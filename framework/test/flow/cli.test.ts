@@ -6,6 +6,7 @@ import { type HandlerClass, type JobContext, noRetry } from '../../src/index.js'
 import { deadQueue } from '../../src/model/topology.js';
 import { CliMail } from '../fixtures/cli-contracts.js';
 import { cliContracts, followJobrail, jobrail } from './cli-runs.js';
+import { until } from '../contract/recorder.js';
 import { useStage } from './stage.js';
 import { working } from './working.js';
 
@@ -42,8 +43,10 @@ describe('jobrail', function () {
   const send = (note: string, n = 0) => stage.client.enqueue(CliMail, { to: `u${n}@example.com`, note });
 
   async function dead(count: number): Promise<void> {
-    for (let seen = -1; seen !== count;)
-      seen = (await stage.ready(deadQueue(stage.prefix, CliMail.queue))) ?? 0;
+    await until(
+      () => stage.ready(deadQueue(stage.prefix, CliMail.queue)),
+      (seen) => (seen ?? 0) === count,
+    );
   }
 
   async function someDead(): Promise<void> {

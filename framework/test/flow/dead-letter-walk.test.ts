@@ -5,6 +5,7 @@ import type { DeadLetter } from '../../src/model/dead-letter.js';
 import type { RailEvent } from '../../src/model/event.js';
 import { deadQueue, laneQueue } from '../../src/model/topology.js';
 import { DeadLetters } from '../../src/runtime/dead-letters.js';
+import { until } from '../contract/recorder.js';
 import { useStage } from './stage.js';
 import { lone, working } from './working.js';
 
@@ -41,7 +42,10 @@ describe('dead letters that people act on', () => {
       await stage.signals.first({ what: 'ended', id });
     }
     await service.stop();
-    await until(async () => (await stage.ready(deadQueue(stage.prefix, contract.queue))) === notes.length);
+    await until(
+      async () => await stage.ready(deadQueue(stage.prefix, contract.queue)),
+      (count) => count === notes.length,
+    );
   }
 
   async function letters(queue: string): Promise<DeadLetter[]> {
@@ -55,7 +59,10 @@ describe('dead letters that people act on', () => {
     await dying(contract, ['a', 'fatal b', 'cc'], 1);
     for (let i = 0; i < 25; i++) {
       expect(await letters('desk-read')).to.have.length(3);
-      await until(async () => (await desk().count('desk-read')) === 3);
+      await until(
+        async () => await desk().count('desk-read'),
+        (count) => count === 3,
+      );
     }
     const [first, second, third] = await letters('desk-read');
     expect(first).to.deep.include({ queue: 'desk-read', contract: 'desk-read', priority: 1, replays: 0 });
@@ -72,8 +79,9 @@ describe('dead letters that people act on', () => {
       if (letter.error.message.includes('5 s') && told.length === 0)
         await replay(Buffer.from('{"note":"right"}'));
     });
-    expect(await stage.ready(laneQueue(stage.prefix, contract.queue, 1))).to.equal(1);
-    expect(await stage.ready(deadQueue(stage.prefix, contract.queue))).to.equal(1);
+    const one = (count: number | undefined) => count === 1;
+    await until(() => stage.ready(laneQueue(stage.prefix, contract.queue, 1)), one);
+    await until(() => stage.ready(deadQueue(stage.prefix, contract.queue)), one);
     expect(told[0]).to.include({ kind: 'replayed', contract: 'desk-replay', replays: 1, by: 'ada@test' });
 
     const notes: string[] = [];
@@ -100,9 +108,15 @@ describe('dead letters that people act on', () => {
     await stage.client.enqueue(contract, { note: 'x' });
     for (const replays of [1, 2]) {
       await stage.signals.next(replays, { what: 'ended', outcome: 'dead' });
-      await until(async () => (await desk().count('desk-count')) === 1);
+      await until(
+        async () => await desk().count('desk-count'),
+        (count) => count === 1,
+      );
       const [letter] = await letters('desk-count');
-      await until(async () => (await desk().count('desk-count')) === 1);
+      await until(
+        async () => await desk().count('desk-count'),
+        (count) => count === 1,
+      );
       expect(letter!.replays).to.equal(replays - 1);
       expect(letter!.attempts).to.have.length(replays);
       healthy = replays === 2;
@@ -141,7 +155,3 @@ describe('dead letters that people act on', () => {
     expect(await letters('desk-gone')).to.have.length(1);
   });
 });
-
-async function until(ask: () => Promise<boolean>): Promise<void> {
-  while (!(await ask())) await new Promise((resolve) => setImmediate(resolve));
-}
