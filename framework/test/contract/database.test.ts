@@ -115,6 +115,22 @@ describe('Database', () => {
         ]);
       });
 
+      it('take text of any kind', async () => {
+        const texts = [
+          `ünï ☃ 𝄞 'quoted' "twice" \\ $1 ?1\n`,
+          '\\ud800',
+          '[1,null]',
+          '',
+          'null',
+          '\u0001\u2028',
+        ];
+        await db.queryMany(`INSERT INTO ${table} (key) SELECT key FROM given`, {
+          columns: { key: 'text' },
+          rows: texts.map((text) => [text]),
+        });
+        expect(await keys()).to.have.members(texts);
+      });
+
       it('go together with common tables of their own, and with no rows at all', async () => {
         const text = `WITH other AS (SELECT key FROM given) INSERT INTO ${table} (key) SELECT key FROM other`;
         await db.queryMany(text, { columns: { key: 'text' }, rows: [['a'], ['b']] });

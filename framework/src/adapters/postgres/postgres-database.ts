@@ -20,6 +20,16 @@ export type { PostgresOptions };
 
 const pgTypes = { text: 'text', bigint: 'bigint', double: 'double precision' } as const;
 
+/** A column of given rows. PostgreSQL takes no half of a surrogate pair; it becomes what UTF-8 makes of it. */
+function columnJson(rows: GivenRows['rows'], column: number): string {
+  const values = rows.map((row) => row[column]);
+  const json = JSON.stringify(values);
+  if (!/\\ud[89a-f]/.test(json)) return json;
+  return JSON.stringify(
+    values.map((value) => (typeof value === 'string' ? value.replace(/\p{Surrogate}/gu, '\ufffd') : value)),
+  );
+}
+
 /** Whole numbers and decimals as numbers; pg gives text for them, because they may be beyond 2^53. */
 const types = new pg.TypeOverrides();
 types.setTypeParser(pg.types.builtins.INT8, Number);
@@ -148,15 +158,16 @@ export class PostgresDatabase implements Database {
   ): Promise<SqlResult<Row>> {
     values.forEach(checkSqlValue);
     given.rows.forEach((row) => row.forEach(checkSqlValue));
-    const arrays = Object.values(given.columns).map((type, column) => ({
-      place: `$${values.length + column + 1}::${pgTypes[type]}[]`,
-      values: given.rows.map((row) => row[column]),
-    }));
-    const source = `SELECT * FROM unnest(${arrays.map(({ place }) => place).join(', ')})`;
+    // A column is a JSON array: PostgreSQL's own arrays take twice the time to write here.
+    const columns = Object.values(given.columns);
+    const names = columns.map((_, i) => `c${i}`);
+    const places = columns.map((_, i) => `json_array_elements_text($${values.length + i + 1}::json)`);
+    const source = `SELECT ${columns.map((type, i) => `c${i}::${pgTypes[type]}`).join(', ')}
+      FROM ROWS FROM (${places.join(', ')}) AS g (${names.join(', ')})`;
     try {
       const { rows, rowCount } = await on.query<Row>({
         text: withGiven(text, given, source),
-        values: [...values, ...arrays.map((array) => array.values)],
+        values: [...values, ...columns.map((_, i) => columnJson(given.rows, i))],
         types,
       });
       return { rows, changes: rowCount ?? 0 };

@@ -6,14 +6,19 @@ import { segmentOf, segmentSize } from './segments.js';
  * adds. So a value that every job has costs a row a transaction, not a row a job.
  */
 export class Postings {
-  readonly #lists = new Map<string, [segment: number, token: number, firstSeq: number, places: number[]]>();
+  /** By segment and token. */
+  readonly #lists = new Map<number, Map<number, { firstSeq: number; places: string }>>();
 
   add(token: number, seq: number): void {
     const segment = segmentOf(seq);
-    const key = `${segment} ${token}`;
-    const list = this.#lists.get(key);
-    if (list) list[3].push(placeIn(seq));
-    else this.#lists.set(key, [segment, token, seq, [placeIn(seq)]]);
+    let lists = this.#lists.get(segment);
+    if (!lists) {
+      lists = new Map<number, { firstSeq: number; places: string }>();
+      this.#lists.set(segment, lists);
+    }
+    const list = lists.get(token);
+    if (list) list.places += ` ${placeIn(seq)}`;
+    else lists.set(token, { firstSeq: seq, places: String(placeIn(seq)) });
   }
 
   async write(on: Queryable): Promise<void> {
@@ -24,10 +29,9 @@ export class Postings {
        ON CONFLICT (segment, token, first_seq) DO UPDATE SET seqs = monitor_tokens.seqs || ' ' || excluded.seqs`,
       {
         columns: { segment: 'bigint', token: 'bigint', first_seq: 'bigint', seqs: 'text' },
-        rows: [...this.#lists.values()].map(([segment, token, first, places]) => [
-          ...[segment, token, first],
-          places.join(' '),
-        ]),
+        rows: [...this.#lists].flatMap(([segment, lists]) =>
+          [...lists].map(([token, { firstSeq, places }]) => [segment, token, firstSeq, places]),
+        ),
       },
     );
   }

@@ -1,4 +1,4 @@
-import { createHash } from 'node:crypto';
+import { hash } from 'node:crypto';
 
 /** Values of a payload that can be searched for, at most. */
 const mostValues = 32;
@@ -14,8 +14,7 @@ const reserved = { trace: '.trace', root: '.root' } as const;
  * the value, without regard to case.
  */
 export function valueToken(path: string, value: string): number {
-  const digest = createHash('sha1').update(`${path}\0${value.toLowerCase()}`).digest();
-  return digest.readUIntBE(0, 6) * 16 + (digest[6]! >> 4);
+  return parseInt(hash('sha1', `${path}\0${value.toLowerCase()}`).slice(0, 13), 16);
 }
 
 export const traceToken = (traceId: string) => valueToken(reserved.trace, traceId);

@@ -16,8 +16,8 @@ export interface JobPage {
 
 /** After so long a page is returned as far as it is. Milliseconds. */
 const patienceMs = 60;
-/** Segments looked at together. */
-const window = 4;
+/** Segments looked at together: one first, because what is frequent is found there; then more. */
+const mostTogether = 8;
 /** So few jobs are read one by one, whatever else is asked for. */
 const few = 2_000;
 const mostShelves = 100;
@@ -154,8 +154,8 @@ export class JobSearch {
       const seqs = (await this.#seqsWith(tokens, segmentOf(atLeast), segmentOf(below - 1))).filter(
         (seq) => seq < below && seq >= atLeast,
       );
-      for (let i = 0; i < seqs.length; i += chunk) {
-        const some = seqs.slice(i, i + chunk);
+      for (let i = 0, size = rows.limit + 1; i < seqs.length; i += size, size = chunk) {
+        const some = seqs.slice(i, i + size);
         const bound = new Bound();
         const where = rest(conditions, bound, 'seq');
         const { rows: found } = await this.database.query<JobRow>(
@@ -163,7 +163,7 @@ export class JobSearch {
           bound.values,
         );
         if (rows.add(found)) return;
-        if (rows.late && i + chunk < seqs.length) return rows.goOn(some.at(-1)!);
+        if (rows.late && i + size < seqs.length) return rows.goOn(some.at(-1)!);
       }
       if (rows.late && atLeast > conditions.atLeast) return rows.goOn(atLeast);
     }
@@ -286,8 +286,8 @@ function rest(conditions: Conditions, bound: Bound, lead: 'seq' | 'shelf' | 'fin
 /** Windows of whole segments, the newest first, each as [at least, below]. */
 function* windowsOf({ atLeast, below }: Conditions): Generator<readonly [number, number]> {
   let high = below;
-  while (high > atLeast) {
-    const low = Math.max(atLeast, (segmentOf(high - 1) + 1 - window) * segmentSize);
+  for (let together = 1; high > atLeast; together = Math.min(mostTogether, together * 2)) {
+    const low = Math.max(atLeast, (segmentOf(high - 1) + 1 - together) * segmentSize);
     yield [low, high];
     high = low;
   }
