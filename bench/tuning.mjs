@@ -1,5 +1,5 @@
 // `concurrency: 'auto'` against the best fixed setting: sweeps fixed ones for a handler, then lets it find its own.
-// node bench/tuning.mjs [handler …]; AMQP_URL, SECONDS of each fixed setting (3), WARM seconds until auto is judged (10).
+// node bench/tuning.mjs [handler …]; BACKLOG, BEST jobs/s instead of the sweep (5 ms,200 ms for "changing"), AMQP_URL, SECONDS of each fixed setting (3), WARM seconds until auto is judged (10).
 import { pino } from 'pino';
 import { connect } from 'amqplib';
 import { defineJob, defineQueue, Job, JobClient, JobService } from 'jobrail';
@@ -125,8 +125,9 @@ for (const name of chosen) {
   const bests = {};
   for (const ms of name === 'changing' ? [5, 200] : [0]) {
     changing = ms;
-    const results = process.env.BEST
-      ? [{ concurrency: 0, prefetch: 0, rate: Number(process.env.BEST) }]
+    const known = process.env.BEST?.split(',')[ms === 200 ? 1 : 0];
+    const results = known
+      ? [{ concurrency: 0, prefetch: 0, rate: Number(known) }]
       : await sweep(work, settings);
     if (verbose) for (const result of results) console.log(`    ${name} ${ms || ''} fixed ${show(result)}`);
     bests[ms] = results[0];

@@ -14,6 +14,8 @@ export {
   type Queue,
 } from './model/contract.js';
 export type { EnqueuedJob, EnqueueOptions } from './model/enqueue-options.js';
+export { IsolateCrash } from './model/outcome.js';
+export type { IsolateOptions } from './model/isolation.js';
 export { AttemptTimeout, Cancelled, Discard, Fatal, Retry, Shutdown, Snooze } from './model/outcome.js';
 export type { DeadReason, JobState, Outcome } from './model/outcome.js';
 export { backoff, exponential, fixed, noRetry, type RetryPolicy } from './model/retry.js';

@@ -27,6 +27,8 @@ import { HealthServer } from './runtime/health.js';
 import { Heartbeat, type ServiceFacts } from './runtime/heartbeat.js';
 import { JobPublisher } from './runtime/job-publisher.js';
 import { defaultLog } from './runtime/log.js';
+import { Isolates, slotsFor } from './runtime/isolates.js';
+import { refuseInIsolate } from './runtime/isolate-mark.js';
 import { LoopTurn } from './runtime/loop-turn.js';
 import { ackTimeoutOf, type QueueOptions, queuesOf, readQueueOptions } from './runtime/queue-options.js';
 import { LoadGauge } from './runtime/process-load.js';
@@ -102,6 +104,7 @@ export class JobService {
   readonly #heartbeat: Heartbeat | undefined;
   readonly #effects: Effects;
   #ownStore: Database | undefined;
+  readonly #isolates: Isolates;
   readonly #gauge = new LoadGauge((load) => this.#workers.forEach((worker) => worker.tune(load)));
   #container: Container | undefined;
   #workers: Worker[] = [];
@@ -121,6 +124,7 @@ export class JobService {
     this.#graceMs = durationMs(options.gracePeriod ?? '25s', 'gracePeriod of JobService');
     this.#deafMs = durationMs(options.abandonAfter ?? '10s', 'abandonAfter of JobService');
     this.#log = options.log ?? defaultLog(options.name);
+    this.#isolates = new Isolates(this.#log);
     this.#broker = brokerOf(options, options.name);
     this.#control = new Control({
       broker: this.#broker,
@@ -191,10 +195,15 @@ export class JobService {
     }
     this.#state = 'starting';
     try {
+      refuseInIsolate(this.#options.name);
       const modules = [this.#effects.module, ...(this.#options.modules ?? [])];
-      const { handlers, container } = await bindHandlers(this.#options.handlers, modules);
+      const { handlers, container } = await bindHandlers(this.#options.handlers, modules, (definition) =>
+        this.#isolates.handlerOf(definition),
+      );
       this.#container = container;
       const queues = queuesOf(handlers, this.#options);
+      const slotsOf = (queue: string) => readQueueOptions(queue, this.#options.queues[queue]!).concurrency;
+      await this.#isolates.open(handlers, slotsOf);
       await this.#effects.open(handlers);
       await this.#broker.connect();
       const features = brokerFeatures(this.#broker.info?.version);
@@ -244,6 +253,7 @@ export class JobService {
     this.#state = 'stopping';
     this.#gauge.stop();
     await Promise.all(this.#workers.map((worker) => worker.stop(this.#graceMs)));
+    await this.#isolates.close();
     this.#heartbeat?.stop();
     await this.#events?.close(eventsLeftMs);
     await this.#health.stop();
@@ -340,6 +350,7 @@ export class JobService {
       return new Worker({
         ...shared,
         ...slots,
+        concurrency: slotsFor(own, slots.concurrency),
         ackTimeoutMs,
         broker: this.#broker,
         prefix,

@@ -21,6 +21,7 @@ export const errorCodes = {
   JR_PUBLISH_RETURNED: 'The broker returned a message: no queue is bound for it.',
   JR_PUBLISH_TIMEOUT: 'The broker did not confirm a message within the deadline.',
   JR_ATTEMPT_TIMEOUT: 'An attempt took longer than the timeout of its handler.',
+  JR_ISOLATE_CRASHED: 'The thread or process in which an attempt ran ended before its handler did.',
   JR_CANCELLED: 'A job was cancelled while it ran.',
   JR_SHUTDOWN: 'The service is stopping and the grace period is over.',
   JR_STORE_UNREACHABLE: 'The store cannot be had at the moment: not running, not answering, or locked.',

@@ -5,6 +5,7 @@ import { type Duration, durationMs } from '../base/duration.js';
 import { refuseUnknownOptions } from '../base/options.js';
 import type { Contract, PayloadOf } from './contract.js';
 import { type Idempotency, type IdempotencyOptions, readIdempotency } from './idempotency.js';
+import { callerFile, type Isolation, type IsolateOptions, readIsolation } from './isolation.js';
 import type { JobContext } from './job-context.js';
 import { defaultRetry, type RetryPolicy } from './retry.js';
 
@@ -31,6 +32,11 @@ export interface JobOptions<Payload = any> {
   bindings?: readonly ForeignBinding[];
   /** For a job of which a second run would do harm. Needs a store; see `store` of `JobService`. */
   idempotency?: IdempotencyOptions<Payload>;
+  /**
+   * Runs the handler in a thread or process of its own instead of on the event loop of the service, for work that computes.
+   * The class must be exported by a file that starts nothing when it is imported.
+   */
+  isolate?: IsolateOptions['in'] | IsolateOptions;
 }
 
 /** A handler class; its constructor is called by inversify. */
@@ -44,6 +50,8 @@ export interface JobDefinition {
   readonly timeoutMs: number;
   readonly bindings: readonly ForeignBinding[];
   readonly idempotency: Idempotency | undefined;
+  /** Undefined: on the event loop of the service. */
+  readonly isolation: Isolation | undefined;
 }
 
 const metadataKey = Symbol.for('jobrail:job');
@@ -54,9 +62,10 @@ export const defaultTimeoutMs = 5 * 60_000;
  * The class becomes injectable by it.
  */
 export function Job<C extends Contract>(contract: C, options: JobOptions<PayloadOf<C>> = {}) {
+  const writtenIn = options.isolate === undefined ? undefined : callerFile(Job);
   return <H extends HandlerClass<C>>(handler: H): void => {
     injectable()(handler);
-    Reflect.defineMetadata(metadataKey, { contract, options }, handler);
+    Reflect.defineMetadata(metadataKey, { contract, options, writtenIn }, handler);
   };
 }
 
@@ -66,17 +75,18 @@ export function Job<C extends Contract>(contract: C, options: JobOptions<Payload
  */
 export function jobDefinition(handler: HandlerClass): JobDefinition {
   const recorded = Reflect.getMetadata(metadataKey, handler) as
-    { contract: Contract; options: JobOptions } | undefined;
+    { contract: Contract; options: JobOptions; writtenIn?: string } | undefined;
   const name = typeof handler === 'function' ? handler.name : String(handler);
   if (!recorded) {
     throw new ConfigError('JR_CONFIG_INVALID', `${name} is given as a handler but is not marked with @Job.`, {
       mend: `Write @Job(<contract>) above class ${name}.`,
     });
   }
-  const { contract, options }: { contract: Contract; options: JobOptions<unknown> } = recorded;
+  const { contract, writtenIn } = recorded;
+  const options: JobOptions<unknown> = recorded.options;
   const subject = `@Job("${contract.name}") of ${name}`;
-  refuseUnknownOptions(subject, options, ['retry', 'timeout', 'bindings', 'idempotency']);
-  const { retry = defaultRetry, timeout, bindings = [], idempotency } = options;
+  refuseUnknownOptions(subject, options, ['retry', 'timeout', 'bindings', 'idempotency', 'isolate']);
+  const { retry = defaultRetry, timeout, bindings = [], idempotency, isolate } = options;
   const timeoutMs = timeout === undefined ? defaultTimeoutMs : durationMs(timeout, `timeout of ${subject}`);
   return {
     contract,
@@ -84,5 +94,6 @@ export function jobDefinition(handler: HandlerClass): JobDefinition {
     timeoutMs,
     bindings,
     idempotency: idempotency && readIdempotency(idempotency, subject, { retry, timeoutMs }),
+    isolation: isolate && readIsolation(isolate, subject, writtenIn),
   };
 }

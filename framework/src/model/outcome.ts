@@ -109,6 +109,20 @@ export class Cancelled extends JobrailError {
   }
 }
 
+/** The thread or process in which an attempt ran ended before its handler did. */
+export class IsolateCrash extends JobrailError {
+  constructor(isolate: { contract: string; in: 'thread' | 'process'; memoryMb: number }, cause: Error) {
+    super(
+      'JR_ISOLATE_CRASHED',
+      `The ${isolate.in} in which an attempt of "${isolate.contract}" ran ended before its handler did: ${cause.message}.`,
+      {
+        mend: `Where it was out of memory, raise memoryMb of isolate, now ${isolate.memoryMb}; look for process.exit() and native code that crashes.`,
+        cause,
+      },
+    );
+  }
+}
+
 /** What follows from what a handler threw. Pure: `random` is the only dice. */
 export function outcomeOf(
   thrown: unknown,

@@ -71,7 +71,8 @@ export class PrefetchControl {
     this.#concurrency = concurrency;
     const spare = Math.max(0, this.prefetch - concurrency);
     const hungers = hungry > mayHunger;
-    const more = hungers ? Math.min(1.5 * Math.max(2, spare), 3 * underWay + 16) : 0;
+    const most = Math.max(3 * underWay + 16, (longestLieMs / 2) * this.#perMs);
+    const more = hungers ? Math.min(1.5 * Math.max(2, spare), most) : 0;
     const wanted = concurrency + early + Math.ceil(Math.max(underWay, more));
     const target = Math.max(concurrency, Math.min(wanted, this.most(meanBytes)));
     if (target > this.prefetch && (hungers || moreSlots || this.prefetch < concurrency + early)) {
