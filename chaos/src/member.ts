@@ -67,7 +67,8 @@ export class Member {
   }
 
   tell(order: string): void {
-    if (this.#child?.connected) this.#child.send(order);
+    // A process that is just ending hears no more orders, and needs none.
+    if (this.#child?.connected) this.#child.send(order, () => undefined);
   }
 
   signal(signal: NodeJS.Signals): void {
