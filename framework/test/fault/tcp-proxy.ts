@@ -41,12 +41,12 @@ export class TcpProxy {
 
   /** Breaks all connections as a cable does: no goodbye. New ones are let through. */
   cut(): void {
-    for (const socket of this.#sockets) socket.resetAndDestroy();
+    for (const socket of this.#sockets) reset(socket);
   }
 
   /** Breaks only the connection that was made as number `index`. */
   cutOne(index: number): void {
-    this.#clients[index]!.resetAndDestroy();
+    reset(this.#clients[index]!);
   }
 
   /** Breaks new connections as soon as they are made, until `allow`. */
@@ -94,4 +94,10 @@ export class TcpProxy {
       });
     }
   }
+}
+
+/** One that is still connecting has nobody to send a reset to, and would wait to do so. */
+function reset(socket: Socket): void {
+  if (socket.connecting) socket.destroy();
+  else socket.resetAndDestroy();
 }
