@@ -1,0 +1,93 @@
+// Latency of another queue of the service while a handler computes for 10 s: in a thread, a process, the service itself.
+// AMQP_URL, RATE jobs a second (100), LOOP seconds (10).
+import { connect } from 'amqplib';
+import { pino } from 'pino';
+import { defineJob, defineQueue, Job, JobClient, JobService } from 'jobrail';
+import { InProcess, InService, InThread, ProcessSpin, ServiceSpin, ThreadSpin } from './isolated-spin.mjs';
+
+const url = process.env.AMQP_URL ?? 'amqp://127.0.0.1';
+const rate = Number(process.env.RATE ?? 100);
+const loopMs = Number(process.env.LOOP ?? 10) * 1_000;
+const prefix = `bench-isolation-${process.pid}`;
+const any = { '~standard': { version: 1, vendor: 'bench', validate: (value) => ({ value }) } };
+const Quick = defineJob('bench.quick', { queue: defineQueue('quick'), payload: any });
+const wait = (ms) => new Promise((resolve) => setTimeout(resolve, ms));
+
+let latencies = [];
+let started = 0;
+class QuickHandler {
+  handle({ at }) {
+    latencies.push(performance.timeOrigin + performance.now() - at);
+    started++;
+  }
+}
+Job(Quick)(QuickHandler);
+
+const client = new JobClient({ url, prefix });
+const service = new JobService({
+  url,
+  prefix,
+  name: 'bench',
+  handlers: [QuickHandler, ThreadSpin, ProcessSpin, ServiceSpin],
+  queues: { quick: {}, 'spin-thread': {}, 'spin-process': {}, 'spin-service': {} },
+  log: pino({ level: 'warn' }),
+  watchdog: '1m',
+});
+await service.start();
+let sent = 0;
+let sending = true;
+const sender = (async () => {
+  for (let next = performance.now(); sending; next += 1_000 / rate) {
+    const early = next - performance.now();
+    if (early > 0) await wait(early);
+    sent++;
+    void client.enqueue(Quick, { at: performance.timeOrigin + performance.now() });
+  }
+})();
+const show = (what) => {
+  latencies.sort((a, b) => a - b);
+  const at = (p) => latencies[Math.min(latencies.length - 1, Math.floor(p * latencies.length))] ?? NaN;
+  const row = { what, jobs: latencies.length, p50: at(0.5), p99: at(0.99), max: at(1) };
+  console.log(
+    `${what.padEnd(28)} ${String(row.jobs).padStart(5)} jobs  p50 ${row.p50.toFixed(1)}  p99 ${row.p99.toFixed(1)}  max ${row.max.toFixed(1)} ms`,
+  );
+  return row;
+};
+const measure = async (what, ms) => {
+  latencies = [];
+  await wait(ms);
+  return show(what);
+};
+await wait(2_000);
+const rows = [];
+for (const [place, contract] of [
+  ['thread', InThread],
+  ['process', InProcess],
+]) {
+  rows.push({ ...(await measure(`nothing beside it`, loopMs)), place });
+  await client.enqueue(contract, { ms: loopMs + 1_000 });
+  await wait(500);
+  rows.push({ ...(await measure(`a loop in a ${place}`, loopMs)), place });
+  await wait(1_500);
+  const [alone, beside] = rows.slice(-2);
+  console.log(
+    `  ${place}: p50 ${(beside.p50 / alone.p50).toFixed(2)} ×, p99 ${(beside.p99 / alone.p99).toFixed(2)} × of that alone`,
+  );
+}
+latencies = [];
+await client.enqueue(InService, { ms: 3_000 });
+await wait(4_000);
+show('a loop of 3 s in the service');
+sending = false;
+await sender;
+while (started < sent) await wait(10);
+await service.stop();
+await client.close();
+const model = await connect(url);
+const channel = await model.createChannel();
+for (const queue of ['quick', 'spin-thread', 'spin-process', 'spin-service'])
+  for (const q of [queue, `${queue}.dead`, `${queue}.suspects`]) await channel.deleteQueue(`${prefix}.${q}`);
+for (const q of ['unroutable', 'events']) await channel.deleteQueue(`${prefix}.${q}`);
+for (const e of ['jobs', 'dead', 'delay.deliver', 'unroutable', 'control'])
+  await channel.deleteExchange(`${prefix}.${e}`);
+await model.close();
