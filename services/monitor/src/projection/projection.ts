@@ -49,6 +49,8 @@ export class Projection {
   async apply(messages: readonly StreamedMessage[]): Promise<Projected> {
     const read = messages.map(({ offset, body }) => ({ offset, ...readBatch(body) }));
     const result = await this.database.transaction(async (transaction) => {
+      // A crash of the store may take the last transactions back, and the place in the stream with them.
+      if (transaction.dialect === 'postgres') await transaction.query('SET LOCAL synchronous_commit = off');
       await this.lease.confirm(transaction);
       const state = await readState(transaction);
       const senders = await Senders.load(
