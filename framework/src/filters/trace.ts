@@ -102,7 +102,7 @@ function sendAttributes({ id, contract, message }: Sending): Attributes {
     'messaging.system': 'rabbitmq',
     'messaging.operation.type': 'send',
     'messaging.operation.name': 'send',
-    'messaging.destination.name': `${exchange}:${routingKey}`,
+    'messaging.destination.name': destination(exchange, routingKey),
     'messaging.rabbitmq.destination.routing_key': routingKey,
     'messaging.message.id': id,
     'messaging.message.conversation_id': properties.correlationId,
@@ -117,7 +117,7 @@ function processAttributes({ contract, job, message }: Attempt): Attributes {
     'messaging.system': 'rabbitmq',
     'messaging.operation.type': 'process',
     'messaging.operation.name': 'process',
-    'messaging.destination.name': `${message.exchange}:${message.routingKey}:${message.queue}`,
+    'messaging.destination.name': destination(message.exchange, message.routingKey, message.queue),
     'messaging.rabbitmq.destination.routing_key': message.routingKey,
     'messaging.message.id': job.id,
     'messaging.message.conversation_id': job.rootId,
@@ -127,6 +127,11 @@ function processAttributes({ contract, job, message }: Attempt): Attributes {
     'jobrail.attempt': job.attempt,
     'jobrail.priority': job.priority,
   };
+}
+
+/** By the conventions for RabbitMQ: what is empty, or the same again, is left out. */
+function destination(...parts: string[]): string {
+  return parts.filter((part, i) => part !== '' && part !== parts[i - 1]).join(':');
 }
 
 function describeOutcome(span: Span, outcome: Outcome): void {

@@ -18,9 +18,8 @@ import type { MessageHeaders, MessageProperties, OutgoingMessage } from '../mode
 import {
   deadExchange,
   delayPath,
-  jobsExchange,
-  jobRoutingKey,
   jobsTopology,
+  laneQueue,
   laneToken,
   queueTopology,
   suspectsQueue,
@@ -214,8 +213,9 @@ export class JobPublisher {
     await broker.publish({ ...message, exchange, routingKey });
   }
 
+  /** By the default exchange: a topic exchange costs the broker as much as all else it does to a job (decision 20). */
   #lane(contract: Contract, priority: number): { exchange: string; routingKey: string } {
-    return { exchange: jobsExchange(this.#options.prefix), routingKey: jobRoutingKey(contract, priority) };
+    return { exchange: '', routingKey: laneQueue(this.#options.prefix, contract.queue, priority) };
   }
 
   #properties(

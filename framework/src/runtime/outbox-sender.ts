@@ -5,7 +5,7 @@ import { redactError } from '../base/redact.js';
 import type { Contract } from '../model/contract.js';
 import type { Sending } from '../model/filter.js';
 import type { JobLog } from '../model/job-context.js';
-import { jobRoutingKey, jobsExchange } from '../model/topology.js';
+import { laneQueue } from '../model/topology.js';
 import type { JobPublisher } from './job-publisher.js';
 
 export interface OutboxSenderOptions {
@@ -107,7 +107,7 @@ function contractOf(known: OutboxContract): Contract {
 function sendingOf(job: WaitingJob, prefix: string): Sending {
   const contract = contractOf(job.contract);
   const { properties, body } = job;
-  const routingKey = jobRoutingKey(contract, properties.priority ?? 0);
-  const message = { exchange: jobsExchange(prefix), routingKey, body, properties };
+  const routingKey = laneQueue(prefix, contract.queue, properties.priority ?? 0);
+  const message = { exchange: '', routingKey, body, properties };
   return { contract, id: properties.messageId ?? '', message, parent: undefined };
 }

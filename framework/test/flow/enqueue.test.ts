@@ -59,7 +59,7 @@ describe('enqueue', () => {
     if (!message) throw new Error('the lane of priority 2 is empty');
     channel.ack(message);
     const { properties, fields, content } = message;
-    expect(fields).to.include({ exchange: jobsExchange(stage.prefix), routingKey: 'enqueue-wire.p2' });
+    expect(fields).to.include({ exchange: '', routingKey: laneQueue(stage.prefix, contract.queue, 2) });
     expect(content.toString('utf8')).to.equal('{"note":"é"}');
     expect(properties).to.deep.include({
       messageId: id,

@@ -62,7 +62,7 @@ describe('tracing', () => {
 
     const common = {
       [ATTR_MESSAGING_SYSTEM]: MESSAGING_SYSTEM_VALUE_RABBITMQ,
-      [ATTR_MESSAGING_RABBITMQ_DESTINATION_ROUTING_KEY]: 'trace-pair.p1',
+      [ATTR_MESSAGING_RABBITMQ_DESTINATION_ROUTING_KEY]: laneQueue(stage.prefix, contract.queue, 1),
       [ATTR_MESSAGING_MESSAGE_ID]: id,
       [ATTR_MESSAGING_MESSAGE_CONVERSATION_ID]: id,
       [ATTR_MESSAGING_MESSAGE_BODY_SIZE]: '{"note":"x"}'.length,
@@ -73,13 +73,13 @@ describe('tracing', () => {
       ...common,
       [ATTR_MESSAGING_OPERATION_TYPE]: MESSAGING_OPERATION_TYPE_VALUE_SEND,
       [ATTR_MESSAGING_OPERATION_NAME]: 'send',
-      [ATTR_MESSAGING_DESTINATION_NAME]: `${jobsExchange(stage.prefix)}:trace-pair.p1`,
+      [ATTR_MESSAGING_DESTINATION_NAME]: laneQueue(stage.prefix, contract.queue, 1),
     });
     expect(process!.attributes).to.deep.equal({
       ...common,
       [ATTR_MESSAGING_OPERATION_TYPE]: MESSAGING_OPERATION_TYPE_VALUE_PROCESS,
       [ATTR_MESSAGING_OPERATION_NAME]: 'process',
-      [ATTR_MESSAGING_DESTINATION_NAME]: `${jobsExchange(stage.prefix)}:trace-pair.p1:${laneQueue(stage.prefix, contract.queue, 1)}`,
+      [ATTR_MESSAGING_DESTINATION_NAME]: laneQueue(stage.prefix, contract.queue, 1),
       'jobrail.attempt': 1,
       'jobrail.priority': 1,
       'jobrail.outcome': 'completed',

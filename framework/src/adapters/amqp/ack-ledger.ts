@@ -33,10 +33,12 @@ export class AckLedger {
   #size = 0;
   /** Settled, and not sent. */
   #ahead = 0;
-  #scheduled = false;
+  #flush: NodeJS.Immediate | undefined;
   #straggle: Timer | undefined;
   #closed = false;
   #held = false;
+  /** So many that are settled are acked without waiting for others. */
+  enough = 1;
 
   constructor(
     private readonly sender: AckSender,
@@ -125,6 +127,7 @@ export class AckLedger {
   /** The channel is gone: nothing is sent any more. */
   abandon(): void {
     this.#closed = true;
+    clearImmediate(this.#flush);
     this.#straggle?.cancel();
     this.#states = [];
     this.#ahead = 0;
@@ -139,15 +142,19 @@ export class AckLedger {
     return state >= 0 && state < unknown ? at : -1;
   }
 
-  /** At the end of the tick: after what the handlers that are done by then have settled. */
+  /**
+   * At the end of the turn of the event loop; at the end of the tick when so much is settled that the broker may soon have
+   * no room to send. An ack costs a quorum queue the same whether it is of one or of a hundred, and acks of small runs
+   * bring small runs.
+   */
   #schedule(): void {
-    if (this.#scheduled) return;
-    this.#scheduled = true;
-    process.nextTick(this.#endOfTick);
+    this.#flush ??= setImmediate(this.#endOfTurn);
+    if (this.#ahead === this.enough) process.nextTick(this.#endOfTurn);
   }
 
-  readonly #endOfTick = (): void => {
-    this.#scheduled = false;
+  readonly #endOfTurn = (): void => {
+    clearImmediate(this.#flush);
+    this.#flush = undefined;
     this.flush();
   };
 

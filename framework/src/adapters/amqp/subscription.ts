@@ -302,6 +302,7 @@ class Generation {
 
   async #register(consumer: Consumer): Promise<void> {
     await this.channel.prefetch(consumer.prefetch);
+    this.ledger.enough = Math.ceil(consumer.prefetch / 2);
     const onMessage = (message: ConsumeMessage | null) =>
       message ? this.#delivered(consumer, deliveredMessage(message)) : this.dropped(consumer.queue);
     consumer.number = this.#byTag.size;

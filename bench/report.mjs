@@ -1,0 +1,87 @@
+// Rows of all rounds as one row for each measurement, and as Markdown.
+
+export function median(values) {
+  const sorted = [...values].sort((a, b) => a - b);
+  return sorted.length % 2
+    ? sorted[(sorted.length - 1) / 2]
+    : (sorted[sorted.length / 2 - 1] + sorted[sorted.length / 2]) / 2;
+}
+
+/** One row for each mode, system, variant and concurrency: medians of the rounds, with the lowest and highest rate. */
+export function summarize(measured) {
+  const groups = Map.groupBy ? Map.groupBy(measured, keyOf) : grouped(measured);
+  return [...groups.values()].map((rounds) => {
+    const [{ mode, system, variant, concurrency, load, processes, waiting, dueRate }] = rounds;
+    const of = (name) => {
+      const values = rounds.map((row) => row[name]).filter((value) => typeof value === 'number');
+      return values.length > 0 ? median(values) : undefined;
+    };
+    const rates = rounds.map(({ rate }) => rate).filter((rate) => rate !== undefined);
+    return {
+      mode, system, variant, concurrency, load, processes, waiting, dueRate,
+      rate: of('rate'), min: rates.length ? Math.min(...rates) : undefined, max: rates.length ? Math.max(...rates) : undefined,
+      p50Ms: of('p50Ms'), p99Ms: of('p99Ms'), early: of('early'),
+      clientCpuPer10k: of('clientCpuPer10k'), brokerCpuPer10k: of('brokerCpuPer10k'), rssMb: of('rssMb'),
+    }; // prettier-ignore
+  });
+}
+
+function keyOf({ mode, system, variant, concurrency, load, processes, waiting, dueRate }) {
+  return JSON.stringify([mode, concurrency, load, processes, waiting, dueRate, system, variant]);
+}
+
+function grouped(rows) {
+  const groups = new Map();
+  for (const row of rows) groups.set(keyOf(row), [...(groups.get(keyOf(row)) ?? []), row]);
+  return groups;
+}
+
+export function markdown(rows, { machine, versions, rounds, settings }) {
+  const lines = [
+    `Machine: ${machine}.`,
+    '',
+    `Versions: ${versions}.`,
+    '',
+    `Medians of ${rounds} interleaved rounds, lowest–highest in brackets; ratios are to bare amqplib's best recipe in the same place.`,
+    '',
+  ];
+  const sections = [...new Set(rows.map(sectionOf))];
+  for (const section of sections) {
+    const own = rows.filter((row) => sectionOf(row) === section);
+    const base = own.find(({ system, variant }) => system === 'amqplib' && variant === 'best') ?? own[0];
+    lines.push(`### ${section}`, '');
+    const timesOnly = own.every(({ rate }) => rate === undefined);
+    lines.push(
+      timesOnly
+        ? '| system | p50 ms | p99 ms | ratio p50 / p99 | early | RSS MB |'
+        : '| system | jobs/s | ratio | client CPU s / 10,000 | server CPU s / 10,000 | RSS MB |',
+    );
+    lines.push(timesOnly ? '|---|---|---|---|---|---|' : '|---|---|---|---|---|---|');
+    for (const row of own) {
+      const name = row.variant ? `${row.system}, ${row.variant}` : row.system;
+      lines.push(
+        timesOnly
+          ? `| ${name} | ${fixed(row.p50Ms, 2)} | ${fixed(row.p99Ms, 1)} | ${fixed(row.p50Ms / base.p50Ms, 2)} / ${fixed(row.p99Ms / base.p99Ms, 2)} | ${row.early ?? 0} | ${fixed(row.rssMb, 0)} |`
+          : `| ${name} | ${whole(row.rate)} (${whole(row.min)}–${whole(row.max)}) | ${fixed(row.rate / base.rate, 2)} | ${fixed(row.clientCpuPer10k, 2)} | ${fixed(row.brokerCpuPer10k, 2)} | ${fixed(row.rssMb, 0)} |`,
+      );
+    }
+    lines.push('');
+  }
+  lines.push('### Settings', '', ...settings.map(([name, text]) => `- ${name}: ${text}.`), '');
+  return lines.join('\n');
+}
+
+function sectionOf({ mode, concurrency, load, processes, dueRate }) {
+  if (mode === 'latency') return load ? `Latency at ${load * 100} % of capacity` : 'Latency at 100 jobs/s';
+  if (mode === 'lateness') return `Lateness of delayed jobs, ${dueRate} enqueued a second, delays 0.1–5 s`;
+  if (mode === 'scale-out')
+    return `Scale-out, ${processes} worker process${processes > 1 ? 'es' : ''}, concurrency ${concurrency} each`;
+  if (mode === 'backlog') return 'Backlog: 10,000 jobs of a queue that holds more';
+  if (mode === 'feature') return `Cost of features, drain at concurrency ${concurrency}`;
+  return concurrency
+    ? `${mode[0].toUpperCase()}${mode.slice(1)}, concurrency ${concurrency}`
+    : `${mode[0].toUpperCase()}${mode.slice(1)}`;
+}
+
+const fixed = (value, digits) => (Number.isFinite(value) ? value.toFixed(digits) : '–');
+const whole = (value) => (Number.isFinite(value) ? Math.round(value).toLocaleString('en-US') : '–');

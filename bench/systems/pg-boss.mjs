@@ -1,0 +1,35 @@
+import PgBoss from 'pg-boss';
+
+export const settings = 'synchronous commit; fetched and completed in batches of the concurrency';
+export const server = 'postgres';
+
+export async function open({ url: connectionString, queue }) {
+  const schema = queue.replaceAll('-', '_');
+  const boss = new PgBoss({ connectionString, schema, supervise: false, schedule: false });
+  boss.on('error', (error) => console.error(error.message));
+  await boss.start();
+  await boss.createQueue(queue);
+  return {
+    one: (payload, { delay } = {}) =>
+      boss.send(queue, payload, delay ? { startAfter: new Date(Date.now() + delay) } : {}),
+    async many(count, payload) {
+      for (let sent = 0; sent < count; sent += 1_000)
+        await boss.insert(
+          Array.from({ length: Math.min(1_000, count - sent) }, () => ({ name: queue, data: payload })),
+        );
+    },
+    async start(concurrency, onJob) {
+      await boss.work(queue, { batchSize: concurrency, pollingIntervalSeconds: 0.5 }, async (jobs) => {
+        for (const { data } of jobs) onJob(data);
+      });
+    },
+    stop: () => boss.stop({ graceful: true, close: true, timeout: 5_000 }),
+    async clean() {
+      const { default: pg } = await import('pg');
+      const last = new pg.Client(connectionString);
+      await last.connect();
+      await last.query(`drop schema ${schema} cascade`);
+      await last.end();
+    },
+  };
+}
