@@ -9,6 +9,7 @@ import { describe, JobrailError, OptionError, toError } from './base/errors.js';
 import { refuseUnknownOptions, wholeNumber } from './base/options.js';
 import { compose } from './base/pipeline.js';
 import { eventsFilter } from './filters/events.js';
+import { metricsFilter } from './filters/metrics.js';
 import { traceFilter } from './filters/trace.js';
 import { askStatus, type JobStatus, type MonitorAccess, monitorAccess } from './job-status.js';
 import { type Contract, type InputOf, validatePayload } from './model/contract.js';
@@ -96,7 +97,7 @@ export class BatchError extends JobrailError {
 export class JobClient {
   readonly #broker: Broker;
   readonly #ownsBroker: boolean;
-  readonly #filters: Filter[] = [traceFilter];
+  readonly #filters: Filter[] = [traceFilter, metricsFilter()];
   readonly #events: EventRecorder | undefined;
   readonly #options: ReturnType<typeof readClientOptions>;
   readonly #monitor: MonitorAccess;

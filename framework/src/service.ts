@@ -7,6 +7,7 @@ import { version } from './base/version.js';
 import { brokerOf, eventsLeftMs, type JobClientOptions, readClientOptions, recorderOf } from './client.js';
 import { eventsFilter } from './filters/events.js';
 import { logFilter } from './filters/log.js';
+import { metricsFilter, observeQueues } from './filters/metrics.js';
 import { traceFilter } from './filters/trace.js';
 import { type BrokerFeatures, brokerFeatures } from './model/broker-features.js';
 import type { Queue } from './model/contract.js';
@@ -106,6 +107,7 @@ export class JobService {
   #ownStore: Database | undefined;
   readonly #isolates: Isolates;
   readonly #gauge = new LoadGauge((load) => this.#workers.forEach((worker) => worker.tune(load)));
+  #unobserve: (() => void) | undefined;
   #container: Container | undefined;
   #workers: Worker[] = [];
   #state: State = 'new';
@@ -134,7 +136,7 @@ export class JobService {
       reader: () => ({ service: options.name, queues: this.#workers.map(({ facts }) => facts) }),
       onOrder: (order, live) => this.#obey(order, live),
     });
-    this.#filters = [traceFilter, logFilter(this.#log)];
+    this.#filters = [traceFilter, metricsFilter(), logFilter(this.#log)];
     this.#events = recorderOf(this.#settings, 'confirmed', this.#broker, this.#log);
     if (this.#events) {
       const { clock } = this.#settings;
@@ -213,6 +215,7 @@ export class JobService {
       this.#watchdog?.start(); // before the first job, which may be the one that it is for
       await Promise.all(this.#workers.map((worker) => worker.start()));
       this.#gauge.start();
+      this.#unobserve = observeQueues(() => this.#workers.map((worker) => worker.gauges));
       const { health } = this.#options;
       if (health) await this.#health.start(health.port, health.host);
       this.#state = 'running';
@@ -257,6 +260,7 @@ export class JobService {
     this.#heartbeat?.stop();
     await this.#events?.close(eventsLeftMs);
     await this.#health.stop();
+    this.#unobserve?.();
     await this.#watchdog?.stop();
     await this.#control.stop();
     if (this.#options.broker === undefined) await this.#broker.close();

@@ -1,24 +1,31 @@
 import { hostname } from 'node:os';
-import { diag, type TextMapPropagator, trace } from '@opentelemetry/api';
+import { diag, metrics, type TextMapPropagator, trace } from '@opentelemetry/api';
+import { PrometheusExporter } from '@opentelemetry/exporter-prometheus';
 import { OTLPTraceExporter } from '@opentelemetry/exporter-trace-otlp-http';
 import {
   defaultResource,
   detectResources,
   envDetector,
+  type Resource,
   resourceFromAttributes,
 } from '@opentelemetry/resources';
+import { MeterProvider } from '@opentelemetry/sdk-metrics';
 import { BatchSpanProcessor, NodeTracerProvider } from '@opentelemetry/sdk-trace-node';
 import { ATTR_SERVICE_NAME } from '@opentelemetry/semantic-conventions';
+import { prometheusPage } from './filters/metrics.js';
+
+export { metricsPage } from './filters/metrics.js';
 
 export interface Telemetry {
-  /** False when OTEL_SDK_DISABLED or OTEL_TRACES_EXPORTER says so, or another SDK is registered already. */
+  /** Whether traces are sent: false when OTEL_SDK_DISABLED or OTEL_TRACES_EXPORTER says so, or another SDK is registered. */
   readonly active: boolean;
   /** Sends what is left and ends. Never rejects: a collector that is away is told to OpenTelemetry's `diag`. */
   shutdown(): Promise<void>;
 }
 
 /**
- * Sets up OpenTelemetry tracing in one line, from the standard variables: OTEL_EXPORTER_OTLP_ENDPOINT and
+ * Sets up OpenTelemetry tracing and metrics in one line. Metrics are for Prometheus: `GET /metrics` of the health server of
+ * a service, or `metricsPage()` on a server of one's own; OTEL_METRICS_EXPORTER=none leaves them out. Traces are set up from the standard variables: OTEL_EXPORTER_OTLP_ENDPOINT and
  * OTEL_EXPORTER_OTLP_TRACES_ENDPOINT (default http://localhost:4318), _HEADERS, _TIMEOUT, OTEL_SERVICE_NAME,
  * OTEL_RESOURCE_ATTRIBUTES, OTEL_TRACES_SAMPLER and _ARG, OTEL_BSP_*, OTEL_TRACES_EXPORTER=none, OTEL_SDK_DISABLED=true.
  *
@@ -28,23 +35,46 @@ export interface Telemetry {
  */
 export function startTelemetry(options: { service: string; propagator?: TextMapPropagator }): Telemetry {
   const { env } = process;
-  if (env['OTEL_SDK_DISABLED'] === 'true' || env['OTEL_TRACES_EXPORTER'] === 'none') return inactive;
+  if (env['OTEL_SDK_DISABLED'] === 'true') return inactive;
   const detected = detectResources({ detectors: [envDetector] });
   const named = resourceFromAttributes({
     [ATTR_SERVICE_NAME]: options.service,
     'host.name': hostname(),
     'process.pid': process.pid,
   });
+  const resource = defaultResource().merge(named).merge(detected);
+  const metering = env['OTEL_METRICS_EXPORTER'] === 'none' ? undefined : startMetrics(resource);
+  const tracing =
+    env['OTEL_TRACES_EXPORTER'] === 'none' ? undefined : startTraces(resource, options.propagator);
+  const shutdown = async () => {
+    await Promise.all([metering?.shutdown().catch(tell), tracing?.shutdown().catch(tell)]);
+    if (metering) metrics.disable();
+  };
+  return { active: tracing !== undefined, shutdown };
+}
+
+function startTraces(
+  resource: Resource,
+  propagator: TextMapPropagator | undefined,
+): NodeTracerProvider | undefined {
   const provider = new NodeTracerProvider({
-    resource: defaultResource().merge(named).merge(detected),
+    resource,
     spanProcessors: [new BatchSpanProcessor(new OTLPTraceExporter())],
   });
-  provider.register(options.propagator ? { propagator: options.propagator } : {});
-  if (!isRegistered(provider)) {
-    void provider.shutdown();
-    return inactive;
-  }
-  return { active: true, shutdown: () => provider.shutdown().catch(tell) };
+  provider.register(propagator ? { propagator } : {});
+  if (isRegistered(provider)) return provider;
+  void provider.shutdown();
+  return undefined;
+}
+
+/** Undefined where another SDK records metrics already. */
+function startMetrics(resource: Resource): MeterProvider | undefined {
+  const reader = new PrometheusExporter({ preventServerStart: true });
+  const provider = new MeterProvider({ resource, readers: [reader] });
+  Object.assign(provider, { [prometheusPage]: reader.getMetricsRequestHandler.bind(reader) });
+  if (metrics.setGlobalMeterProvider(provider)) return provider;
+  void provider.shutdown();
+  return undefined;
 }
 
 /** Spans that cannot be sent are no reason for a service to fail. OTEL_LOG_LEVEL and `diag` decide who hears of it. */

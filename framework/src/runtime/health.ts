@@ -1,3 +1,4 @@
+import { metricsPage } from '../filters/metrics.js';
 import { createServer, type Server } from 'node:http';
 import { once } from 'node:events';
 import type { AddressInfo } from 'node:net';
@@ -8,7 +9,7 @@ export interface Health {
   [detail: string]: unknown;
 }
 
-/** `GET /health/live` (this process answers) and `GET /health/ready` (its consumers are registered): 200 or 503, JSON. */
+/** `GET /metrics`, where something records metrics for Prometheus; `GET /health/live` (this process answers) and `GET /health/ready` (its consumers are registered): 200 or 503, JSON. */
 export class HealthServer {
   #server: Server | undefined;
 
@@ -17,6 +18,8 @@ export class HealthServer {
   /** Listens and returns the port; 0 takes a free one. */
   async start(port: number, host = '0.0.0.0'): Promise<number> {
     this.#server = createServer((request, response) => {
+      const page = request.url?.split('?')[0] === '/metrics' ? metricsPage() : undefined;
+      if (page) return page(request, response);
       const health = this.#answer(request.url ?? '/');
       response.writeHead(health ? (health.ok ? 200 : 503) : 404, { 'content-type': 'application/json' });
       response.end(JSON.stringify(health ?? { ok: false, error: 'try /health/live or /health/ready' }));

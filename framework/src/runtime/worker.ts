@@ -1,5 +1,6 @@
 import { type Clock, pause } from '../base/clock.js';
 import { redactError } from '../base/redact.js';
+import type { QueueGauges } from '../filters/metrics.js';
 import type { Queue } from '../model/contract.js';
 import type { QueueFacts } from '../model/control.js';
 import { holdMs } from '../model/delay.js';
@@ -123,6 +124,12 @@ export class Worker {
     const { queue, executors } = this.#options;
     const { name, type, priorities } = queue;
     return { name, type, priorities, contracts: executors.map(({ handler }) => handler.contract.name) };
+  }
+
+  /** What metrics say of it now. */
+  get gauges(): QueueGauges {
+    const { queue, concurrency: slots, running: busy, prefetch, held, ready: up } = this;
+    return { queue, slots, busy, prefetch, held, up };
   }
 
   /** True while all consumers are registered and the broker is heard, or the queue is paused. */

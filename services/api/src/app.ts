@@ -1,6 +1,7 @@
 import type { Storage } from '@jobrail/storage';
 import express, { type Express } from 'express';
 import type { JobClient } from 'jobrail';
+import { metricsPage } from 'jobrail/telemetry';
 import type { Logger } from 'pino';
 import { answerErrors, refuseMethod, refusePath, requireMediaType } from './answer-errors.js';
 import type { ApiConfig } from './config.js';
@@ -26,6 +27,11 @@ export function createApp({ client, storage, config, log }: AppParts): Express {
   app.disable('x-powered-by');
 
   // Before the rest: probes come every few seconds and are worth neither a span nor a log line.
+  app.get('/metrics', (request, response, next) => {
+    const page = metricsPage();
+    if (page) page(request, response);
+    else next();
+  });
   app.get('/health/live', (_request, response) => void response.json({ ok: true }));
   app.get('/health/ready', (_request, response) => {
     const ok = client.connected;
