@@ -1,5 +1,5 @@
 // `concurrency: 'auto'` against the best fixed setting: sweeps fixed ones for a handler, then lets it find its own.
-// node bench/tuning.mjs [handler …]; BACKLOG, BEST jobs/s instead of the sweep (5 ms,200 ms for "changing"), AMQP_URL, SECONDS of each fixed setting (3), WARM seconds until auto is judged (10).
+// node bench/tuning.mjs [handler …]; BACKLOG, SETTINGS of concurrency (1,10,…), BEST jobs/s instead of the sweep (5 ms,200 ms for "changing"), AMQP_URL, SECONDS of each fixed setting (3), WARM seconds until auto is judged (10).
 import { pino } from 'pino';
 import { connect } from 'amqplib';
 import { defineJob, defineQueue, Job, JobClient, JobService } from 'jobrail';
@@ -121,7 +121,8 @@ const report = (name, best, auto) =>
 
 const chosen = process.argv.length > 2 ? process.argv.slice(2) : Object.keys(handlers);
 for (const name of chosen) {
-  const { work, settings } = handlers[name];
+  const { work } = handlers[name];
+  const settings = process.env.SETTINGS?.split(',').map(Number) ?? handlers[name].settings;
   const bests = {};
   for (const ms of name === 'changing' ? [5, 200] : [0]) {
     changing = ms;
