@@ -15,7 +15,7 @@ const features = [
 
 /** Of each mode the tasks of one round, in the order they are run. */
 export function plan({ quick }) {
-  const size = quick ? 0.4 : 1;
+  const size = quick ? 0.25 : 1;
   const drainJobs = (concurrency, system) =>
     Math.round(
       size *

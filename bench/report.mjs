@@ -67,6 +67,7 @@ export function markdown(rows, { machine, versions, rounds, settings }) {
     }
     lines.push('');
   }
+  lines.push('### Where Jobrail loses', '', ...losses(rows), '');
   lines.push('### Settings', '', ...settings.map(([name, text]) => `- ${name}: ${text}.`), '');
   return lines.join('\n');
 }
@@ -85,3 +86,23 @@ function sectionOf({ mode, concurrency, load, processes, dueRate }) {
 
 const fixed = (value, digits) => (Number.isFinite(value) ? value.toFixed(digits) : '–');
 const whole = (value) => (Number.isFinite(value) ? Math.round(value).toLocaleString('en-US') : '–');
+
+/** Each place where somebody else is faster than Jobrail without events, or, but for bare amqplib, with all defaults. */
+function losses(rows) {
+  const lost = [];
+  for (const section of new Set(rows.map(sectionOf))) {
+    const own = rows.filter((row) => sectionOf(row) === section);
+    const others = own.filter(({ system }) => system !== 'jobrail');
+    for (const ours of own.filter(({ system }) => system === 'jobrail')) {
+      const ahead = others.filter((other) =>
+        ours.rate === undefined ? other.p50Ms < ours.p50Ms : other.rate > ours.rate,
+      );
+      const named = ahead.map(({ system, variant, rate, p50Ms }) => {
+        const factor = ours.rate === undefined ? ours.p50Ms / p50Ms : rate / ours.rate;
+        return `${[system, variant].filter(Boolean).join(' ')} ${factor.toFixed(2)} ×`;
+      });
+      if (named.length > 0) lost.push(`- ${section}, ${ours.variant}: behind ${named.join(', ')}.`);
+    }
+  }
+  return lost.length > 0 ? lost : ['- Nowhere in this run.'];
+}

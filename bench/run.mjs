@@ -129,20 +129,26 @@ async function main() {
           row.processes && `${row.processes} processes`,
           row.waiting && `${row.waiting} waiting`,
         ];
+        tell(measured, settings);
         console.error(
           `${round} ${row.mode} ${at.filter(Boolean).join(' ')} ${row.system} ${row.variant}: ${shown}`,
         );
       }
     }
   }
+  console.log(tell(measured, settings));
+}
+
+/** Writes what is measured so far, and returns it as Markdown. */
+function tell(measured, settings) {
   const rows = summarize(measured);
   const machine = `${cpus().length} × ${cpus()[0].model.trim()}, ${Math.round(totalmem() / 2 ** 30)} GB, ${process.platform} ${release()}`;
   const facts = { machine, versions: versions(), rounds, settings: [...settings] };
   const text = markdown(rows, facts) + notes.map((note) => `- ${note}.\n`).join('');
-  console.log(text);
   if (args.markdown) writeFileSync(args.markdown, text);
   if (args.json)
     writeFileSync(args.json, JSON.stringify({ machine, versions: facts.versions, notes, rows }, null, 2));
+  return text;
 }
 
 async function run(task, measured) {

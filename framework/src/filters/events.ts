@@ -28,22 +28,25 @@ export function eventsFilter(sink: EventSink, clock: Clock = systemClock): Filte
   return {
     name: 'events',
 
-    async publish({ contract, id, message }, next) {
-      await next();
-      const { body, properties } = message;
-      const at = clock.now();
-      sink.tell(
-        {
-          kind: 'enqueued',
-          job: id,
-          contract: contract.name,
-          queue: contract.queue.name,
-          at,
-          ...jobFacts(properties, enqueuedAtOf(properties) ?? at),
-          payloadBytes: body.length,
-        },
-        recordedPayload(contract, body),
-      );
+    lightPublish({ contract, id, message }, next) {
+      const tell = () => {
+        const { body, properties } = message;
+        const at = clock.now();
+        sink.tell(
+          {
+            kind: 'enqueued',
+            job: id,
+            contract: contract.name,
+            queue: contract.queue.name,
+            at,
+            ...jobFacts(properties, enqueuedAtOf(properties) ?? at),
+            payloadBytes: body.length,
+          },
+          recordedPayload(contract, body),
+        );
+      };
+      const sent = next();
+      return sent instanceof Promise ? sent.then(tell) : tell();
     },
 
     lightAttempt(attempt, next) {
