@@ -14,6 +14,11 @@ export async function closeChannel(channel: Channel): Promise<void> {
 /** Closes a connection; a peer that does not answer is hung up on. */
 export async function closeConnection(model: ChannelModel): Promise<void> {
   await answered(model, () => model.close());
+  hangUp(model);
+}
+
+/** Lets go of the socket. amqplib ends its own half of it only, and a peer that is gone never ends the other. */
+export function hangUp(model: ChannelModel): void {
   (model.connection as unknown as { stream?: { destroy(): void } }).stream?.destroy();
 }
 

@@ -3,7 +3,7 @@ import { type ChannelModel, connect } from 'amqplib';
 import { pause, type Clock } from '../../base/clock.js';
 import { BrokerError, toError } from '../../base/errors.js';
 import type { BrokerInfo } from '../../ports/broker.js';
-import { closeConnection } from './close.js';
+import { closeConnection, hangUp } from './close.js';
 import { unreachable } from './connect-failure.js';
 import { writeTicksAtOnce } from './cork.js';
 import { DeliveryReader } from './delivery-reader.js';
@@ -176,6 +176,7 @@ export class AmqpConnection {
       model.on('blocked', (reason: string) => (this.#blocked = reason));
       model.on('unblocked', () => (this.#blocked = undefined));
       model.once('close', (error?: Error) => {
+        hangUp(model);
         this.#model = undefined;
         this.#blocked = undefined;
         const reason = error ?? this.#lastError ?? new Error('the connection was closed');
