@@ -151,10 +151,16 @@ export class AmqpSubscription implements Subscription {
       const { model } = this.connection;
       if (!model || !generation?.registered || this.#resizing) continue;
       const { replacements } = generation;
-      const dropped = await droppedConsumer(model, generation.consumers).catch(() => undefined);
+      const look = droppedConsumer(model, generation.consumers).catch(() => undefined);
+      const dropped = await Promise.race([look, this.#unanswered()]);
       if (generation.replacements > replacements) continue; // it may have looked between two consumers
       if (dropped !== undefined && generation.registered) generation.dropped(dropped);
     }
+  }
+
+  /** A broker that does not answer a look is asked again. */
+  async #unanswered(): Promise<undefined> {
+    await pause(this.clock, lookEveryMs, this.#stopping.signal);
   }
 
   #lost(error: Error): void {
