@@ -1,4 +1,5 @@
 import express, { type Express, type ErrorRequestHandler, type RequestHandler } from 'express';
+import { metricsPage } from 'jobrail/telemetry';
 import type { Logger } from 'pino';
 import { asHttpError } from './as-http-error.js';
 import { guard } from './guard.js';
@@ -26,6 +27,11 @@ export function createApp({ routes, token, version, ready, log }: AppParts): Exp
   app.get('/health/ready', async (_request, response) => {
     const health = await ready();
     response.status(health.ok ? 200 : 503).json(health);
+  });
+  app.get('/metrics', (request, response, next) => {
+    const page = metricsPage();
+    if (page) page(request, response);
+    else next();
   });
   app.use(guard(token));
   const document = openApiDocument(routes, version);
