@@ -12,6 +12,7 @@ import { Workers } from './workers.js';
 
 /** A message of the event stream. */
 export interface StreamedMessage {
+  /** Its place: where a stream took the place of another, that of the first message follows the last of the other. */
   offset: number;
   body: Buffer;
 }
@@ -22,6 +23,8 @@ export interface ProjectionState {
   /** Attempts of messages before this are counted by minute already. */
   countedTo: number;
   nextSeq: number;
+  /** Place of the offset 0 of the stream that is there now. */
+  streamBase: number;
 }
 
 export interface Projected {
@@ -106,11 +109,14 @@ export class Projection {
 }
 
 export async function readState(on: Pick<Transaction, 'query'>): Promise<ProjectionState> {
-  const { rows } = await on.query<{ next_offset: number; counted_to: number; next_seq: number }>(
-    `SELECT next_offset, counted_to, next_seq FROM monitor_projection WHERE id = 1`,
-  );
+  const { rows } = await on.query<{
+    next_offset: number;
+    counted_to: number;
+    next_seq: number;
+    stream_base: number;
+  }>(`SELECT next_offset, counted_to, next_seq, stream_base FROM monitor_projection WHERE id = 1`);
   const { next_offset: nextOffset, counted_to: countedTo, next_seq: nextSeq } = rows[0]!;
-  return { nextOffset, countedTo, nextSeq };
+  return { nextOffset, countedTo, nextSeq, streamBase: rows[0]!.stream_base };
 }
 
 function isHeartbeat(event: RailEvent): event is HeartbeatEvent {

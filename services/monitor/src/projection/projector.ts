@@ -1,4 +1,10 @@
-import { type Broker, eventsStream, eventsTopology, type StreamReading } from 'jobrail/events';
+import {
+  type Broker,
+  eventsStream,
+  eventsTopology,
+  type StreamMessage,
+  type StreamReading,
+} from 'jobrail/events';
 import type { Database } from 'jobrail/store';
 import type { Logger } from 'pino';
 import { JobWrites } from './job-writes.js';
@@ -29,6 +35,8 @@ const dueEveryMs = 1_000;
 const markEveryMs = 2_000;
 const retainEveryMs = 30_000;
 const longestPauseMs = 5_000;
+/** So long on its way, a marker does not come any more: what is read is beyond the end of a stream that began anew. */
+const stalledMs = 5_000;
 
 /**
  * Keeps the records up to date, while this replica has the lease; otherwise tries to get it.
@@ -98,11 +106,12 @@ export class Projector {
     await kinds.load(database);
     this.#projecting = true;
     for (let again = true; again && !this.#stopping.signal.aborted;) {
-      const { nextOffset } = await readState(database);
+      await this.#noticeNewStream();
+      const state = await readState(database);
       const inbox = new Inbox();
-      const reading = await this.#read(inbox, nextOffset);
+      const reading = await this.#read(inbox, state.nextOffset - state.streamBase);
       try {
-        again = await this.#work(inbox);
+        again = await this.#work(inbox, state.streamBase);
       } finally {
         await reading.close();
       }
@@ -130,12 +139,45 @@ export class Projector {
     });
   }
 
+  /**
+   * A stream that was deleted and declared again counts from 0. Its places follow those of the one before, of which nothing
+   * more is to be had.
+   */
+  async #noticeNewStream(): Promise<void> {
+    const { database, log } = this.options;
+    const { nextOffset, streamBase } = await readState(database);
+    if (nextOffset === streamBase) return;
+    const last = await this.#offsetOf('next');
+    if (last === undefined || last >= nextOffset - streamBase) return;
+    log.warn('the stream of events was deleted and declared again; it is read from its beginning');
+    await database.transaction(async (transaction) => {
+      await this.lease.confirm(transaction);
+      await transaction.query(`UPDATE monitor_projection SET stream_base = $1 WHERE id = 1`, [nextOffset]);
+    });
+  }
+
+  /** Offset of the first message of the stream, or of one that comes now; undefined where none comes. */
+  async #offsetOf(from: 'first' | 'next'): Promise<number | undefined> {
+    const { broker, prefix } = this.options;
+    const inbox = new Inbox();
+    const onMessage = (message: StreamMessage) => inbox.put(message);
+    const reading = await broker.readStream({ stream: eventsStream(prefix), from, prefetch: 1, onMessage });
+    try {
+      await this.#lag.send(); // so that there is one
+      await inbox.filled(longestPauseMs, this.#stopping.signal);
+      return inbox.take()[0]?.offset;
+    } finally {
+      await reading.close();
+    }
+  }
+
   /** Works until the end, or until a rebuild is asked for. @returns whether one is. */
-  async #work(inbox: Inbox): Promise<boolean> {
+  async #work(inbox: Inbox, streamBase: number): Promise<boolean> {
     const { database, kinds, onWatch, watchEveryMs, log } = this.options;
     const duties = new Duties();
     let asked = false;
     let retaining = false;
+    let next = 0;
     duties.every(this.lease.renewEveryMs, async () => {
       if (!(await this.lease.take())) throw new LeaseLost();
       asked = await this.#tellLag();
@@ -151,8 +193,12 @@ export class Projector {
     });
     while (!this.#stopping.signal.aborted && !asked) {
       const messages = inbox.take();
+      this.#refuseOtherStream(messages, next);
       if (messages.length > 0) {
-        const projected = await this.#projection.apply(messages);
+        next = messages.at(-1)!.offset + 1;
+        const projected = await this.#projection.apply(
+          messages.map(({ offset, body }) => ({ offset: streamBase + offset, body })),
+        );
         for (const message of messages) message.ack();
         const marker = projected.lastSeqs.get(this.#lag.instance);
         if (marker !== undefined) this.#lag.seen(marker);
@@ -166,6 +212,13 @@ export class Projector {
       await kinds.load(database);
     }
     return asked;
+  }
+
+  /** What shows that the stream is not the one any more that was read so far: it is looked at anew then. */
+  #refuseOtherStream([first]: readonly StreamMessage[], next: number): void {
+    if (first ? first.offset < next : (this.#lag.lagMs ?? 0) > stalledMs) {
+      throw new Error('the stream of events has begun anew, or stands still; it is read again');
+    }
   }
 
   /** Tells the other replicas how it stands. @returns whether somebody asks for a rebuild. */
@@ -194,24 +247,12 @@ export class Projector {
   }
 
   async #rebuild(): Promise<void> {
-    const { database, log, broker, prefix } = this.options;
+    const { database, log } = this.options;
     log.info('the records are built anew from the stream');
-    await this.#lag.send(); // so that there is a first message
-    const inbox = new Inbox();
-    const reading = await broker.readStream({
-      stream: eventsStream(prefix),
-      from: 'first',
-      prefetch: 1,
-      onMessage: (message) => inbox.put(message),
-    });
-    try {
-      await inbox.filled(30_000, this.#stopping.signal);
-      const [first] = inbox.take();
-      if (first) await rebuild(database, this.lease, first.offset);
-      else log.error('the stream does not answer; the rebuild is tried again');
-    } finally {
-      await reading.close();
-    }
+    const { streamBase } = await readState(database);
+    const first = await this.#offsetOf('first');
+    if (first !== undefined) await rebuild(database, this.lease, streamBase + first);
+    else log.error('the stream does not answer; the rebuild is tried again');
   }
 
   #pause(ms: number): Promise<void> {

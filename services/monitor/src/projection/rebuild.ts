@@ -8,14 +8,14 @@ import { segmentSize } from './segments.js';
  * Throws away what the stream can tell again, and sets the place in the stream back to its beginning. Jobs that were first
  * heard of before the stream begins keep what is known of them; what follows is folded into it again, which changes
  * nothing. What was counted by minute stays, and is not counted again.
- * @param firstOffset of the stream.
+ * @param firstPlace of the stream.
  */
-export async function rebuild(database: Database, lease: Lease, firstOffset: number): Promise<void> {
+export async function rebuild(database: Database, lease: Lease, firstPlace: number): Promise<void> {
   await database.transaction(async (transaction) => {
     await lease.confirm(transaction);
     const { nextOffset } = await readState(transaction);
-    await transaction.query(`DELETE FROM monitor_history WHERE place >= $1`, [firstOffset]);
-    await transaction.query(`DELETE FROM monitor_jobs WHERE first_offset >= $1`, [firstOffset]);
+    await transaction.query(`DELETE FROM monitor_history WHERE place >= $1`, [firstPlace]);
+    await transaction.query(`DELETE FROM monitor_jobs WHERE first_offset >= $1`, [firstPlace]);
     await transaction.query(`DELETE FROM monitor_tokens WHERE NOT EXISTS (
       SELECT 1 FROM monitor_jobs WHERE seq >= segment * ${segmentSize} AND seq < (segment + 1) * ${segmentSize})`);
     await transaction.query(`DELETE FROM monitor_senders`);
@@ -32,7 +32,7 @@ export async function rebuild(database: Database, lease: Lease, firstOffset: num
     await transaction.query(`DELETE FROM monitor_failures WHERE jobs <= 0`);
     await transaction.query(
       `UPDATE monitor_projection SET next_offset = $1, rebuild_asked = 0, rebuild_to = $2 WHERE id = 1`,
-      [firstOffset, nextOffset],
+      [firstPlace, nextOffset],
     );
   });
 }

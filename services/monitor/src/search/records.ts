@@ -198,6 +198,7 @@ export class Records {
     const { rows } = await this.database.query<{
       prefix: string;
       next_offset: number;
+      stream_base: number;
       lag_ms: number | null;
       rebuild_asked: number;
       rebuild_to: number;
@@ -205,14 +206,15 @@ export class Records {
       missing: number | null;
       jobs: number | null;
     }>(
-      `SELECT prefix, next_offset, lag_ms, rebuild_asked, rebuild_to, refused,
+      `SELECT prefix, next_offset, stream_base, lag_ms, rebuild_asked, rebuild_to, refused,
          (SELECT SUM(missing) FROM monitor_senders) AS missing, (SELECT SUM(jobs) FROM monitor_shelves) AS jobs
        FROM monitor_projection WHERE id = 1`,
     );
-    const { prefix, next_offset, lag_ms, rebuild_asked, rebuild_to, refused, missing, jobs } = rows[0]!;
+    const { prefix, next_offset, stream_base, lag_ms, rebuild_asked, rebuild_to, refused, missing, jobs } =
+      rows[0]!;
     return {
       prefix,
-      nextOffset: next_offset,
+      nextOffset: next_offset - stream_base,
       lagMs: lag_ms ?? undefined,
       rebuilding: rebuild_asked === 1 || next_offset < rebuild_to,
       missingBatches: missing ?? 0,

@@ -1,7 +1,13 @@
 import type { Dialect, Migration } from 'jobrail/store';
 
 /** The tables of the monitor, all named `monitor_…`. README.md tells what is in them. */
-export const tables: readonly Migration[] = [{ name: 'job records', statements: jobRecords }];
+export const tables: readonly Migration[] = [
+  { name: 'job records', statements: jobRecords },
+  {
+    name: 'streams that take the place of others',
+    statements: [`ALTER TABLE monitor_projection ADD COLUMN stream_base BIGINT NOT NULL DEFAULT 0`],
+  },
+];
 
 /** A table that is its own index where the store has such. */
 const clustered = (dialect: Dialect) => (dialect === 'sqlite' ? 'WITHOUT ROWID' : '');

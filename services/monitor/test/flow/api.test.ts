@@ -1,6 +1,7 @@
 import { Ajv } from 'ajv';
 import { expect } from 'chai';
 import { JobClient, MonitorError } from 'jobrail';
+import { eventsTopology } from 'jobrail/events';
 import { openStore } from 'jobrail/store';
 import { request as httpRequest } from 'node:http';
 import { ask, jobId, until, useMonitors } from '../running-monitor.js';
@@ -24,10 +25,11 @@ describe('the HTTP API', () => {
   let telling: Telling;
   beforeEach(() => (telling = new Telling()));
 
-  const projected = (url: string, id: string) =>
+  const projected = (url: string, id: string, withinMs?: number) =>
     until(
       () => ask(url, `/jobs/${encodeURIComponent(id)}`),
       ({ status }) => status === 200,
+      withinMs,
     );
 
   it('answers every operation as its OpenAPI document says', async () => {
@@ -258,6 +260,47 @@ describe('the HTTP API', () => {
     );
     expect((await ask(url, '/jobs?limit=200')).body).to.deep.equal(before);
     expect((await ask(url, '/jobs/j-7')).body).to.deep.equal(history);
+  });
+
+  it('goes on with a stream that takes the place of one that was deleted, and keeps what it knew', async () => {
+    const { url, monitor } = await stage().start();
+    for (let i = 0; i < 10; i++) telling.tell('email', [storyOf(`old-${i}`).completed()]);
+    await stage().publish(telling);
+    await projected(url, 'old-9');
+    await monitor.stop();
+    const { broker, prefix } = stage().rail;
+    await broker.remove(eventsTopology(prefix));
+    await broker.declare(eventsTopology(prefix));
+    telling.tell('email', [storyOf('new').completed()]);
+    await stage().publish(telling);
+    const again = await stage().start();
+    await projected(again.url, 'new');
+    await ask(again.url, '/projection/rebuild', { method: 'POST' });
+    await until(
+      async () => (await ask(again.url, '/projection')).body as { rebuilding: boolean },
+      ({ rebuilding }) => !rebuilding,
+    );
+    const { jobs } = (await ask(again.url, '/jobs')).body as { jobs: { id: string }[] };
+    expect(jobs.map(({ id }) => id)).to.deep.equal([
+      'new',
+      ...Array.from({ length: 10 }, (_, i) => `old-${9 - i}`),
+    ]);
+  });
+
+  it('notices that while it runs, too', async function () {
+    this.timeout(60_000); // up to seven seconds pass until it is noticed
+    const { url } = await stage().start();
+    for (let i = 0; i < 10; i++) telling.tell('email', [storyOf(`old-${i}`).completed()]);
+    await stage().publish(telling);
+    await projected(url, 'old-9');
+    const { broker, prefix } = stage().rail;
+    await broker.remove(eventsTopology(prefix));
+    await broker.declare(eventsTopology(prefix));
+    telling.tell('email', [storyOf('new').completed()]);
+    await stage().publish(telling);
+    await projected(url, 'new', 40_000);
+    const { jobs } = (await ask(url, '/jobs')).body as { jobs: { id: string }[] };
+    expect(jobs).to.have.length(11);
   });
 
   it('answers client.status, with its token, and undefined for a job that it does not know', async () => {
