@@ -4,7 +4,7 @@ import { AmqpBroker } from './adapters/amqp/amqp-broker.js';
 import { tlsFromEnvironment, type TlsOptions } from './adapters/amqp/tls.js';
 import { type OutboxTransaction, writeOutbox } from './adapters/sql/outbox.js';
 import { type Clock, systemClock } from './base/clock.js';
-import type { Duration } from './base/duration.js';
+import { type Duration, durationMs } from './base/duration.js';
 import { describe, JobrailError, OptionError, toError } from './base/errors.js';
 import { refuseUnknownOptions, wholeNumber } from './base/options.js';
 import { compose } from './base/pipeline.js';
@@ -12,7 +12,14 @@ import { eventsFilter } from './filters/events.js';
 import { metricsFilter } from './filters/metrics.js';
 import { traceFilter } from './filters/trace.js';
 import { askStatus, type JobStatus, type MonitorAccess, monitorAccess } from './job-status.js';
-import { type Contract, type InputOf, validatePayload } from './model/contract.js';
+import {
+  type Contract,
+  type InputOf,
+  type ResultOf,
+  validatePayload,
+  validateResult,
+} from './model/contract.js';
+import { JobFailure } from './model/reply.js';
 import { cancelUntil } from './model/control.js';
 import { checkJobId, type EnqueueOptions, type EnqueuedJob } from './model/enqueue-options.js';
 import { type EventLevel, eventLevels } from './model/event.js';
@@ -21,6 +28,7 @@ import type { JobLog } from './model/job-context.js';
 import { defaultPrefix } from './model/topology.js';
 import type { Broker } from './ports/broker.js';
 import { sendControl } from './runtime/control.js';
+import { JobCaller } from './runtime/job-caller.js';
 import { EventRecorder } from './runtime/event-recorder.js';
 import { JobPublisher } from './runtime/job-publisher.js';
 import { silentLog } from './runtime/log.js';
@@ -75,6 +83,11 @@ const knownOptions = [
 const mib = 1024 * 1024;
 const manyAtOnce = 1_000;
 
+export interface RunOptions extends Omit<EnqueueOptions, 'delay' | 'runAt'> {
+  /** How long to wait for the result. */
+  within: Duration;
+}
+
 /** Which jobs of an `enqueueMany` were accepted. */
 export class BatchError extends JobrailError {
   constructor(
@@ -102,6 +115,7 @@ export class JobClient {
   readonly #options: ReturnType<typeof readClientOptions>;
   readonly #monitor: MonitorAccess;
   #publisher: JobPublisher | undefined;
+  #caller: JobCaller | undefined;
 
   /** @throws OptionError */
   constructor(options: JobClientOptions = {}) {
@@ -201,6 +215,48 @@ export class JobClient {
   }
 
   /**
+   * Enqueues a job and waits for its result. Whether somebody waits changes nothing for the job: it is as durable as any,
+   * and goes on when the caller is gone.
+   * @param options.within how long to wait; from a few ms on. The rest as for `enqueue`, without a delay.
+   * @throws JobFailure (`JR_JOB_FAILED`) when the job ended otherwise than completed, with name and message of its error;
+   * JobrailError (`JR_RESULT_LATE`); ContractError (`JR_RESULT_INVALID`) for a contract without a result; as `enqueue`.
+   */
+  async run<C extends Contract>(
+    contract: C,
+    payload: InputOf<C>,
+    { within, ...options }: RunOptions,
+  ): Promise<ResultOf<C>> {
+    const withinMs = durationMs(within, `within of run("${contract.name}")`);
+    if ('delay' in options || 'runAt' in options) {
+      throw new OptionError(`run("${contract.name}") has a delay.`, {
+        mend: 'Nobody waits for a job that is not to start yet: use enqueue(), and result() later.',
+      });
+    }
+    if (!contract.result) await validateResult(contract, undefined);
+    const publisher = this.#ready();
+    const checked = validatePayload(contract, payload);
+    if (checked instanceof Promise) await checked;
+    await publisher.declare(contract);
+    this.#caller ??= new JobCaller(this.#broker, this.#filters, this.#options.clock);
+    return this.#caller.call(contract, publisher.prepare(contract, payload, options), withinMs);
+  }
+
+  /**
+   * The result of a job, from the record of the monitor; undefined while there is none: it has not ended, is not recorded
+   * yet or no longer kept, or its contract has no `result`.
+   * @throws JobFailure as `run`; MonitorError as `status`.
+   */
+  async result(id: string): Promise<unknown> {
+    const status = await this.status(id);
+    if (!status) return undefined;
+    const { state, result, error, reason } = status;
+    if (state === 'dead' || state === 'discarded' || state === 'cancelled' || state === 'expired') {
+      throw new JobFailure(id, state, error ?? { name: 'Error', message: reason ?? `The job is ${state}.` });
+    }
+    return result;
+  }
+
+  /**
    * Cancels a job, wherever it is: one that waits, is delayed or comes back for a retry ends as `cancelled` when its turn
    * comes, without being run; of one that runs, `job.signal` aborts with `Cancelled`. Resolves when the broker has the
    * order; every service hears it within moments, also one that is started later. No error when there is no such job,
@@ -246,6 +302,7 @@ export class JobClient {
 
   /** Waits for what is being sent, then disconnects. */
   async close(): Promise<void> {
+    await this.#caller?.close();
     await this.#events?.close(eventsLeftMs);
     if (this.#ownsBroker) await this.#broker.close();
   }

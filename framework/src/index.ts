@@ -1,5 +1,6 @@
 export { JobService, type JobServiceOptions, type QueueOptions } from './service.js';
-export { BatchError, JobClient, type JobClientOptions } from './client.js';
+export { JobFailure } from './model/reply.js';
+export { BatchError, JobClient, type JobClientOptions, type RunOptions } from './client.js';
 export { MonitorError, type JobStatus } from './job-status.js';
 export { Job, type ForeignBinding, type Handler, type HandlerClass, type JobOptions } from './model/job.js';
 export { JobContext, type JobLog } from './model/job-context.js';
@@ -11,6 +12,7 @@ export {
   type Contract,
   type InputOf,
   type PayloadOf,
+  type ResultOf,
   type Queue,
 } from './model/contract.js';
 export type { EnqueuedJob, EnqueueOptions } from './model/enqueue-options.js';

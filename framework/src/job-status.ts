@@ -30,6 +30,8 @@ export interface JobStatus {
   /** Why it is dead, discarded or cancelled. */
   reason?: string;
   traceId?: string;
+  /** What the handler returned, where its contract has a `result` and it is no larger than is recorded. */
+  result?: unknown;
 }
 
 /** The monitor cannot be asked: none is configured (`JR_MONITOR_UNSET`), or it does not answer (`JR_MONITOR_UNREACHABLE`). */
@@ -86,7 +88,7 @@ export async function askStatus({ url, token }: MonitorAccess, id: string): Prom
 
 const fields = [
   'id', 'contract', 'queue', 'state', 'attempts', 'replays', 'service', 'enqueuedAt', 'nextAt', 'startedAt', 'endedAt',
-  'updatedAt', 'progress', 'note', 'error', 'reason', 'traceId',
+  'updatedAt', 'progress', 'note', 'error', 'reason', 'traceId', 'result',
 ] as const satisfies (keyof JobStatus)[]; // prettier-ignore
 
 function statusOf(record: unknown): JobStatus {

@@ -8,6 +8,7 @@ import { brokerOf, eventsLeftMs, type JobClientOptions, readClientOptions, recor
 import { eventsFilter } from './filters/events.js';
 import { logFilter } from './filters/log.js';
 import { metricsFilter, observeQueues } from './filters/metrics.js';
+import { replyFilter } from './filters/reply.js';
 import { traceFilter } from './filters/trace.js';
 import { type BrokerFeatures, brokerFeatures } from './model/broker-features.js';
 import type { Queue } from './model/contract.js';
@@ -298,6 +299,10 @@ export class JobService {
     return { state: this.#state, version, queues };
   }
 
+  #repliesFor({ contract }: BoundHandler): Filter[] {
+    return contract.result ? [replyFilter(this.#broker, this.#log)] : [];
+  }
+
   async #openStore(): Promise<Database> {
     const { store, queues } = this.#options;
     if (typeof store === 'object') return store;
@@ -343,7 +348,7 @@ export class JobService {
         (handler) =>
           new Executor({
             ...shared,
-            filters: [...this.#filters, ...this.#effects.filtersFor(handler)],
+            filters: [...this.#filters, ...this.#repliesFor(handler), ...this.#effects.filtersFor(handler)],
             handler,
             publisher,
             deafMs,

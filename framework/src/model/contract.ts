@@ -69,12 +69,17 @@ export function defineQueue(
 }
 
 /** What a job is called, where it waits and what its payload looks like; shared by producer and handler. */
-export interface Contract<Schema extends StandardSchemaV1 = StandardSchemaV1> {
+export interface Contract<
+  Schema extends StandardSchemaV1 = StandardSchemaV1,
+  Result extends StandardSchemaV1 | undefined = StandardSchemaV1 | undefined,
+> {
   readonly name: string;
   readonly queue: Queue;
   readonly payload: Schema;
   /** Fields of the payload that stay out of events and records: paths such as `card.number` or `users.*.password`. */
   readonly secret: readonly string[];
+  /** What the handler gives back, for `client.run` and `client.result`. */
+  readonly result: Result;
 }
 
 /** What `enqueue` takes for a contract: the input of its schema. */
@@ -83,18 +88,28 @@ export type InputOf<C extends Contract> = StandardSchemaV1.InferInput<C['payload
 /** What a handler gets for a contract: the output of its schema. */
 export type PayloadOf<C extends Contract> = StandardSchemaV1.InferOutput<C['payload']>;
 
+/** What `client.run` gives for a contract: the output of its result schema. */
+export type ResultOf<C extends Contract> = C['result'] extends StandardSchemaV1
+  ? StandardSchemaV1.InferOutput<C['result']>
+  : never;
+
 /**
  * Defines a contract.
  * @param name dot-separated words, such as `email.send`; it is the routing key, at most 120 characters.
  * @param options.payload any Standard Schema: Zod, Valibot, ArkType and others.
  * @param options.secret fields of the payload that events and records show as `***`: paths of names with dots between
  * them, `*` for each field or element.
+ * @param options.result schema of what the handler returns, where somebody waits for it (`client.run`); events and records
+ * keep such results, up to 16 KiB.
  * @throws ContractError (`JR_CONTRACT_INVALID`) or OptionError.
  */
-export function defineJob<Schema extends StandardSchemaV1>(
+export function defineJob<
+  Schema extends StandardSchemaV1,
+  Result extends StandardSchemaV1 | undefined = undefined,
+>(
   name: string,
-  options: { queue: Queue; payload: Schema; secret?: readonly string[] },
-): Contract<Schema> {
+  options: { queue: Queue; payload: Schema; secret?: readonly string[]; result?: Result },
+): Contract<Schema, Result> {
   if (typeof name !== 'string' || name.length > 120 || !/^[A-Za-z0-9_-]+(\.[A-Za-z0-9_-]+)*$/.test(name)) {
     throw new ContractError('JR_CONTRACT_INVALID', `A job cannot be named ${describe(name)}.`, {
       mend: 'Use words of letters, digits, "-" and "_", separated by dots, such as "email.send".',
@@ -105,10 +120,15 @@ export function defineJob<Schema extends StandardSchemaV1>(
       mend: 'A last word such as "p1" would read as priority 1 of another contract: choose another word.',
     });
   }
-  refuseUnknownOptions(`job "${name}"`, options, ['queue', 'payload', 'secret']);
+  refuseUnknownOptions(`job "${name}"`, options, ['queue', 'payload', 'secret', 'result']);
   if (typeof options.payload?.['~standard']?.validate !== 'function') {
     throw new ContractError('JR_CONTRACT_INVALID', `The payload of job "${name}" is no Standard Schema.`, {
       mend: 'Give a schema of Zod, Valibot, ArkType or another library of standardschema.dev.',
+    });
+  }
+  if (options.result !== undefined && typeof options.result['~standard']?.validate !== 'function') {
+    throw new ContractError('JR_CONTRACT_INVALID', `The result of job "${name}" is no Standard Schema.`, {
+      mend: 'Give a schema of Zod, Valibot, ArkType or another library of standardschema.dev, or leave it out.',
     });
   }
   if (typeof options.queue?.name !== 'string' || typeof options.queue.priorities !== 'number') {
@@ -126,7 +146,13 @@ export function defineJob<Schema extends StandardSchemaV1>(
       mend: 'Give a list of paths into the payload, such as ["card.number", "users.*.password"].',
     });
   }
-  return Object.freeze({ name, queue, payload, secret: Object.freeze([...(secret as readonly string[])]) });
+  return Object.freeze({
+    name,
+    queue,
+    payload,
+    secret: Object.freeze([...(secret as readonly string[])]),
+    result: options.result as Result,
+  });
 }
 
 /**
@@ -161,5 +187,22 @@ function accepted<C extends Contract>(contract: C, result: StandardSchemaV1.Resu
       mend: 'Send what the contract asks for; the field "issues" lists each place.',
       issues,
     },
+  );
+}
+
+/**
+ * Holds a result against the schema of its contract and returns what the schema made of it.
+ * @throws ContractError (`JR_RESULT_INVALID`), also for a contract without a result.
+ */
+export async function validateResult<C extends Contract>(contract: C, result: unknown): Promise<ResultOf<C>> {
+  const checked = await contract.result?.['~standard'].validate(result);
+  if (checked && !checked.issues) return checked.value as ResultOf<C>;
+  const [issue] = checked?.issues ?? [];
+  throw new ContractError(
+    'JR_RESULT_INVALID',
+    issue
+      ? `The result of "${contract.name}" does not fit its schema: ${issue.message}.`
+      : `Job "${contract.name}" has no result.`,
+    { mend: issue ? 'Return what the schema asks for.' : 'Give "result" in its defineJob().' },
   );
 }

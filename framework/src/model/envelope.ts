@@ -13,6 +13,7 @@ export const header = {
   causation: 'x-jobrail-causation',
   hops: 'x-jobrail-hops',
   retryOf: 'x-jobrail-retry-of',
+  replyTo: 'x-jobrail-reply-to',
   attempts: 'x-jobrail-attempts',
   deliveries: 'x-jobrail-deliveries',
   replays: 'x-jobrail-replays',
@@ -162,12 +163,18 @@ export function copyProperties(
   changes: MessageHeaders,
 ): MessageProperties {
   const { headers, ...properties } = message.properties;
+  const { replyTo } = properties;
   return {
     ...pick(properties),
     messageId: envelope.id,
     type: envelope.contract,
     correlationId: envelope.rootId,
-    headers: { ...withoutOldHeaders(headers), [header.enqueuedAt]: envelope.enqueuedAt, ...changes },
+    headers: {
+      ...withoutOldHeaders(headers),
+      [header.enqueuedAt]: envelope.enqueuedAt,
+      ...(replyTo !== undefined && { [header.replyTo]: replyTo }),
+      ...changes,
+    },
   };
 }
 

@@ -15,6 +15,8 @@ export interface MessageProperties {
   deliveryMode?: number;
   priority?: number;
   appId?: string;
+  /** Where an answer is to be sent. */
+  replyTo?: string;
   /** Milliseconds the message may wait in a queue, as text. */
   expiration?: string;
   headers: MessageHeaders;

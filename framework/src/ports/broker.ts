@@ -1,4 +1,4 @@
-import type { IncomingMessage, OutgoingMessage } from '../model/message.js';
+import type { IncomingMessage, MessageProperties, OutgoingMessage } from '../model/message.js';
 import type { Topology } from '../model/topology.js';
 
 /*
@@ -95,6 +95,19 @@ export interface DeclareOptions {
   again?: boolean;
 }
 
+/** What to do with answers; see `Broker.openReplies`. */
+export interface ReplyLineOptions {
+  onReply(properties: MessageProperties, body: Buffer): void;
+  /** No answer comes on it any more. */
+  onLost(): void;
+}
+
+export interface ReplyLine {
+  /** As `Broker.publish`, on this line and without a second try. */
+  publish(message: OutgoingMessage): Promise<void>;
+  close(): Promise<void>;
+}
+
 /** A message broker with the semantics of RabbitMQ. After `close`, every call rejects with `JR_BROKER_CLOSED`. */
 export interface Broker {
   /** Known once connected. */
@@ -141,6 +154,13 @@ export interface Broker {
    * @throws TopologyError (`JR_TOPOLOGY_MISSING`) for a queue that does not exist.
    */
   get(queue: string): Promise<Delivery | undefined>;
+
+  /**
+   * Opens a line on which messages are sent that may be answered: each gets this line as its address, in `replyTo`. An
+   * answer may be lost, and nothing is kept for a line that is gone. Absent where a broker has no such thing.
+   * @throws BrokerError
+   */
+  openReplies?(options: ReplyLineOptions): Promise<ReplyLine>;
 
   /** Of a queue or a stream; undefined when there is none. */
   depth(queue: string): Promise<QueueDepth | undefined>;

@@ -80,6 +80,7 @@ async function enqueued(
   const checked: Contract = {
     ...contract,
     payload: { '~standard': { version: 1, vendor: 'jobrail', validate: (value) => ({ value }) } },
+    result: undefined,
   };
   try {
     const { id } = await job.enqueue(checked, payload, options);

@@ -101,7 +101,11 @@ export class OutboxSender {
 /** The payload was held against its schema when the job was enqueued. */
 function contractOf(known: OutboxContract): Contract {
   const validate = (value: unknown) => ({ value });
-  return { ...known, payload: { '~standard': { version: 1, vendor: 'jobrail', validate } } };
+  return {
+    ...known,
+    result: undefined,
+    payload: { '~standard': { version: 1, vendor: 'jobrail', validate } },
+  };
 }
 
 function sendingOf(job: WaitingJob, prefix: string): Sending {

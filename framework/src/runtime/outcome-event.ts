@@ -2,7 +2,9 @@ import { redact } from '../base/redact.js';
 import { header } from '../model/envelope.js';
 import { cut, errorFacts } from '../model/error-facts.js';
 import { jobFacts } from '../model/event-facts.js';
+import type { Contract } from '../model/contract.js';
 import type { OutcomeEvent } from '../model/event.js';
+import { mostRecordedBytes } from '../model/recorded-payload.js';
 import type { EndedAttempt, HeldJob } from './held-job.js';
 
 /** The event that tells how an attempt ended. @param nextAt when the next one is due, where one follows. */
@@ -23,7 +25,7 @@ export function outcomeEvent(job: HeldJob, ended: EndedAttempt, at: number, next
   };
   switch (outcome.kind) {
     case 'completed':
-      return { kind: 'completed', ...about, resultBytes: sizeOf(outcome.result) };
+      return { kind: 'completed', ...about, ...resultFacts(contract, outcome.result) };
     case 'retry':
       return { kind: 'retried', ...about, nextAt, error: errorFacts(outcome.error) };
     case 'snooze':
@@ -44,6 +46,12 @@ export function outcomeEvent(job: HeldJob, ended: EndedAttempt, at: number, next
     case 'released':
       return { kind: outcome.kind, ...about };
   }
+}
+
+/** The result itself only where its contract says that somebody may want it. */
+function resultFacts({ result: schema }: Contract, result: unknown) {
+  const resultBytes = sizeOf(result);
+  return { resultBytes, ...(schema && resultBytes > 0 && resultBytes <= mostRecordedBytes && { result }) };
 }
 
 /** Bytes that a result has as JSON; 0 for none, and for what JSON cannot hold. */

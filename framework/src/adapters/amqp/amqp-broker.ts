@@ -13,10 +13,13 @@ import type {
   StreamReading,
   StreamReadOptions,
   Subscription,
+  ReplyLine,
+  ReplyLineOptions,
 } from '../../ports/broker.js';
 import { AmqpConnection } from './connection.js';
 import { AmqpPublisher } from './publisher.js';
 import { PulledDelivery } from './pulled-delivery.js';
+import { AmqpReplyLine } from './reply-line.js';
 import { AmqpStreamReading } from './stream-reading.js';
 import { AmqpSubscription } from './subscription.js';
 import { checkTls, type TlsOptions } from './tls.js';
@@ -133,6 +136,10 @@ export class AmqpBroker implements Broker {
     if (message !== false) return new PulledDelivery(queue, message, channel, this.#settling);
     await channel.close();
     return undefined;
+  }
+
+  async openReplies(options: ReplyLineOptions): Promise<ReplyLine> {
+    return AmqpReplyLine.open(await this.#publishing.open(this.#connectTimeoutMs), options);
   }
 
   depth(queue: string): Promise<QueueDepth | undefined> {

@@ -144,7 +144,7 @@ export class DeliveryReader {
     const flags = from[start]! * 256 + from[start + 1]!;
     let at = start + 2;
     let contentType, contentEncoding, deliveryMode, priority, correlationId, expiration, messageId, timestamp;
-    let type, appId;
+    let type, appId, replyTo;
     let headers: MessageProperties['headers'] | undefined;
     this.unreadable = undefined;
     if (flags & 0x8000) {
@@ -167,7 +167,10 @@ export class DeliveryReader {
       correlationAt = at;
       at += 1 + from[at]!;
     }
-    if (flags & 0x0200) at += 1 + from[at]!; // reply-to
+    if (flags & 0x0200) {
+      replyTo = text(from, at);
+      at += 1 + from[at]!;
+    }
     if (flags & 0x0100) {
       expiration = text(from, at);
       at += 1 + from[at]!;
@@ -192,6 +195,7 @@ export class DeliveryReader {
     headers ??= {};
     this.properties = {
       contentType, contentEncoding, headers, deliveryMode, priority, correlationId, expiration, messageId, timestamp, type, appId,
+      ...(replyTo !== undefined && { replyTo }),
     }; // prettier-ignore
   }
 
