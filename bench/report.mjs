@@ -36,13 +36,23 @@ function grouped(rows) {
   return groups;
 }
 
-export function markdown(rows, { machine, versions, rounds, settings }) {
+export function markdown(rows, { machine, versions, rounds, settings, busy }) {
   const lines = [
+    '# Performance',
+    '',
+    'Written by `npm run bench -- --markdown docs/performance.md`; nothing here is written by hand.',
+    ...(busy
+      ? [
+          '',
+          `**The machine was busy with other work** (load ${busy} at the end): rates are low and spread widely. Read ratios and CPU, and run it on a quiet machine.`,
+        ]
+      : []),
+    '',
     `Machine: ${machine}.`,
     '',
     `Versions: ${versions}.`,
     '',
-    `Medians of ${rounds} interleaved rounds, lowest–highest in brackets; ratios are to bare amqplib's best recipe in the same place.`,
+    `Medians of ${rounds} interleaved round${rounds > 1 ? 's' : ''}, lowest–highest in brackets; ratios are to bare amqplib's best recipe in the same place.`,
     '',
   ];
   const sections = [...new Set(rows.map(sectionOf))];

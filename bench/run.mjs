@@ -3,7 +3,7 @@
 // Jobrail beside bare amqplib and what people would use instead; interleaved, each measurement in a process of its own.
 import { execFileSync, spawn } from 'node:child_process';
 import { existsSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
-import { cpus, release, tmpdir, totalmem } from 'node:os';
+import { cpus, loadavg, release, tmpdir, totalmem } from 'node:os';
 import { join } from 'node:path';
 import { parseArgs } from 'node:util';
 import { freePorts } from '../scripts/free-ports.mjs';
@@ -143,7 +143,7 @@ async function main() {
 function tell(measured, settings) {
   const rows = summarize(measured);
   const machine = `${cpus().length} × ${cpus()[0].model.trim()}, ${Math.round(totalmem() / 2 ** 30)} GB, ${process.platform} ${release()}`;
-  const facts = { machine, versions: versions(), rounds, settings: [...settings] };
+  const facts = { machine, versions: versions(), rounds, settings: [...settings], busy: busy() };
   const text = markdown(rows, facts) + notes.map((note) => `- ${note}.\n`).join('');
   if (args.markdown) writeFileSync(args.markdown, text);
   if (args.json)
@@ -250,4 +250,10 @@ function versions() {
 
 function unknownMode(mode, tasks) {
   throw new Error(`There is no mode "${mode}": use ${Object.keys(tasks).join(', ')}.`);
+}
+
+/** The load of the machine, where it is more than a bench makes by itself: client, server, and what they start. */
+function busy() {
+  const [, load] = loadavg();
+  return load > cpus().length + 2 ? load.toFixed(1) : undefined;
 }
