@@ -41,8 +41,8 @@ describe('a delayed job', () => {
     const contract = lone('delay-run-at');
     await stage.start({ handlers: [timing(contract)] });
     const runAt = new Date(Date.now() + 450);
-    await stage.client.enqueue(contract, { note: 'later' }, { runAt });
     await stage.client.enqueue(contract, { note: 'past' }, { runAt: new Date(0) });
+    await stage.client.enqueue(contract, { note: 'later' }, { runAt });
     await stage.signals.first({ what: 'past' });
     expect((await stage.signals.first({ what: 'later' })).detail).to.be.at.least(runAt.getTime());
     expect(stage.signals.all.findIndex(({ what }) => what === 'past')).to.be.below(

@@ -31,7 +31,7 @@ describe('the outbox', () => {
         await relay.start(); // makes the table
         await relay.stop();
       });
-      after(() => pool.end());
+      after(() => (pool as pg.Pool | undefined)?.end()); // where there is no PostgreSQL there is none
       beforeEach(() => pool.query('TRUNCATE jobrail_outbox'));
 
       const relay = async () => {
