@@ -24,6 +24,9 @@ const settlementsUnderWay = 32;
 const quietMs = 20;
 const longestHoldMs = 200;
 
+/** A consumer with this gets nothing, where the broker knows it (before 4.0); elsewhere it may see one message. */
+const noCredit = { 'x-credit': { credit: { '!': 'int64', value: 0 }, drain: false } };
+
 /** A settlement that was sent longer ago is no longer under way. */
 const settledForSureMs = 1_000;
 
@@ -343,7 +346,7 @@ class Generation {
   /**
    * What the channel still keeps for a quorum queue it forgets when it is closed (3.10.8: up to 224 of 257 acks). Ending
    * a consumer goes through the queue behind what is under way, and what was kept follows. A paused channel has no
-   * consumer to end; if it must, it gets one, which may see one message.
+   * consumer to end; if it must, it gets one that is given nothing.
    */
   async #letSettlementsThrough(): Promise<void> {
     if (this.#consumers.length > 0) return this.#endConsumers();
@@ -351,7 +354,7 @@ class Generation {
     if (firstOfLast < this.clock.now() - settledForSureMs) return;
     for (const { name } of this.options.queues) {
       await this.channel.prefetch(1);
-      const { consumerTag } = await this.channel.consume(name, () => undefined);
+      const { consumerTag } = await this.channel.consume(name, () => undefined, { arguments: noCredit });
       await this.channel.cancel(consumerTag);
     }
   }
