@@ -52,7 +52,7 @@ export function markdown(rows, { machine, versions, rounds, settings, busy }) {
     '',
     `Versions: ${versions}.`,
     '',
-    `Medians of ${rounds} interleaved round${rounds > 1 ? 's' : ''}, lowest–highest in brackets; ratios are to bare amqplib's best recipe in the same place.`,
+    `Medians of ${rounds} interleaved round${rounds > 1 ? 's' : ''}, lowest–highest in brackets; ratios are to bare amqplib's best recipe in the same place. Server CPU is all that the server used meanwhile, for others too.`,
     '',
   ];
   const sections = [...new Set(rows.map(sectionOf))];

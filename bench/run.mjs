@@ -41,7 +41,8 @@ const urls = {
   postgres: process.env.DATABASE_URL,
 };
 const notes = [];
-process.once('SIGINT', () => void end().then(() => process.exit(130)));
+for (const signal of ['SIGINT', 'SIGTERM'])
+  process.once(signal, () => void end().then(() => process.exit(130)));
 try {
   await bringUp();
   await main();
