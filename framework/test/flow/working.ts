@@ -6,7 +6,7 @@ import type { Contract, Handler, HandlerClass, JobContext, JobOptions, PayloadOf
 export function working<C extends Contract>(
   contract: C,
   work: (payload: PayloadOf<C>, job: JobContext) => unknown,
-  options: JobOptions = {},
+  options: JobOptions<PayloadOf<C>> = {},
 ): HandlerClass<C> {
   @Job(contract, options)
   class Working implements Handler<C> {
