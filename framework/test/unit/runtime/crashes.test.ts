@@ -3,7 +3,7 @@ import { JobClient, JobService } from '../../../src/index.js';
 import { header } from '../../../src/model/envelope.js';
 import { deadQueue, laneQueue, suspectsQueue } from '../../../src/model/topology.js';
 import { MemoryNode } from '../../../src/adapters/memory/memory-node.js';
-import { MemoryBroker } from '../../../src/testing.js';
+import { MemoryBroker, VirtualClock } from '../../../src/testing.js';
 import { Signals } from '../../flow/signals.js';
 import { lone, working } from '../../flow/working.js';
 
@@ -11,17 +11,18 @@ const prefix = 'test';
 
 /** A process dies by losing its connection to the broker with all it has in hand; nothing of it is heard again. */
 class Crashing {
-  readonly node = new MemoryNode();
+  readonly clock = new VirtualClock();
+  readonly node = new MemoryNode(this.clock);
   readonly signals = new Signals();
   readonly #services: JobService[] = [];
-  readonly #client = new MemoryBroker({ node: this.node });
+  readonly #client = new MemoryBroker({ node: this.node, clock: this.clock });
   readonly #brokers = [this.#client];
 
   constructor(readonly contract: ReturnType<typeof lone>) {}
 
   /** A process whose handler never returns for these notes. */
   async process(...hanging: string[]): Promise<{ die: () => Promise<void> }> {
-    const broker = new MemoryBroker({ node: this.node });
+    const broker = new MemoryBroker({ node: this.node, clock: this.clock });
     this.#brokers.push(broker);
     let dead = false;
     const handler = working(this.contract, async ({ note }) => {
@@ -33,6 +34,8 @@ class Crashing {
     const service = new JobService({
       name: 'crashing',
       broker,
+      clock: this.clock,
+      events: 'off',
       prefix,
       handlers: [handler],
       queues: { [this.contract.queue.name]: {} },
@@ -50,7 +53,7 @@ class Crashing {
   }
 
   async enqueue(...notes: string[]): Promise<void> {
-    const client = new JobClient({ broker: this.#client, prefix });
+    const client = new JobClient({ broker: this.#client, clock: this.clock, events: 'off', prefix });
     await client.enqueueMany(
       this.contract,
       notes.map((note) => ({ note })),
@@ -59,14 +62,27 @@ class Crashing {
 
   async deadLetter() {
     const queue = deadQueue(prefix, this.contract.queue);
-    await this.signals.when(() => (this.node.counts().get(queue)?.ready ?? 0) > 0, 'a dead letter');
+    await this.passing(
+      this.signals.when(() => (this.node.counts().get(queue)?.ready ?? 0) > 0, 'a dead letter'),
+    );
     const letter = (await this.#client.get(queue))!;
     letter.ack();
     return letter;
   }
 
+  /** Lets time pass until something has happened. */
+  async passing<T>(happening: Promise<T>): Promise<T> {
+    let happened = false;
+    const noted = happening.finally(() => (happened = true));
+    while (!happened) {
+      this.clock.advance(50);
+      await new Promise((resolve) => setImmediate(resolve));
+    }
+    return noted;
+  }
+
   async end(): Promise<void> {
-    await Promise.all(this.#services.map((service) => service.stop()));
+    await this.passing(Promise.all(this.#services.map((service) => service.stop())));
     await Promise.all(this.#brokers.map((broker) => broker.close()));
   }
 }
@@ -82,14 +98,14 @@ describe('jobs that were in hand when processes died', () => {
       await process.die();
     }
     const third = await crashing.process('poison');
-    await signals.next(3, { what: 'began', detail: 'poison' });
+    await crashing.passing(signals.next(3, { what: 'began', detail: 'poison' }));
     await third.die();
     const fourth = await crashing.process('poison');
     const { properties, body } = await crashing.deadLetter();
     expect(body.toString()).to.equal('{"note":"poison"}');
     expect(properties.headers).to.include({ [header.deadReason]: 'crashed' });
     expect(properties.headers[header.errorMessage]).to.match(/died 3 times .* the last time alone/);
-    await signals.first({ what: 'completed', detail: 'innocent' });
+    await crashing.passing(signals.first({ what: 'completed', detail: 'innocent' }));
     expect(signals.of({ what: 'completed' })).to.have.length(1);
     await fourth.die();
     await crashing.end();
