@@ -27,11 +27,14 @@ import { type Filter, publishSteps, type Sending } from './model/filter.js';
 import type { JobLog } from './model/job-context.js';
 import { defaultPrefix } from './model/topology.js';
 import type { Broker } from './ports/broker.js';
+import type { Database } from './ports/database.js';
 import { sendControl } from './runtime/control.js';
 import { JobCaller } from './runtime/job-caller.js';
 import { EventRecorder } from './runtime/event-recorder.js';
 import { JobPublisher } from './runtime/job-publisher.js';
 import { silentLog } from './runtime/log.js';
+import { UniqueJobs } from './runtime/unique-jobs.js';
+import { ConfiguredStore } from './store.js';
 
 export interface JobClientOptions {
   /** Broker URL, several, or a comma-separated list. Default: AMQP_URL, else amqp://127.0.0.1. */
@@ -63,6 +66,8 @@ export interface JobClientOptions {
   monitor?: string;
   /** A broker to use instead of `url`; it is not closed with the client. */
   broker?: Broker;
+  /** Where the keys of unique jobs are kept: as `store` of JobService, but without a default. Default: JOBRAIL_STORE_URL. */
+  store?: string | Database;
   clock?: Clock;
 }
 
@@ -77,13 +82,14 @@ const knownOptions = [
   'events',
   'monitor',
   'broker',
+  'store',
   'clock',
 ];
 
 const mib = 1024 * 1024;
 const manyAtOnce = 1_000;
 
-export interface RunOptions extends Omit<EnqueueOptions, 'delay' | 'runAt'> {
+export interface RunOptions extends Omit<EnqueueOptions, 'delay' | 'runAt' | 'unique'> {
   /** How long to wait for the result. */
   within: Duration;
 }
@@ -114,6 +120,8 @@ export class JobClient {
   readonly #events: EventRecorder | undefined;
   readonly #options: ReturnType<typeof readClientOptions>;
   readonly #monitor: MonitorAccess;
+  readonly #store: ConfiguredStore;
+  readonly #unique: UniqueJobs;
   #publisher: JobPublisher | undefined;
   #caller: JobCaller | undefined;
 
@@ -127,6 +135,8 @@ export class JobClient {
     );
     this.#broker = brokerOf(options, this.#options.name);
     this.#ownsBroker = options.broker === undefined;
+    this.#store = new ConfiguredStore(options.store);
+    this.#unique = new UniqueJobs({ ...this.#options, openDatabase: () => this.#store.open() });
     this.#events = recorderOf(this.#options, 'best-effort', this.#broker, silentLog());
     if (this.#events) this.#filters.push(eventsFilter(this.#events, this.#options.clock));
   }
@@ -153,13 +163,13 @@ export class JobClient {
 
   /**
    * Enqueues a job. Resolves only when the broker has it on disk.
-   * @throws ContractError (payload), OptionError (options), PublishError or BrokerError (broker); a PublishError says
+   * @throws ContractError (payload), OptionError (options), StoreError (`unique`), PublishError or BrokerError (broker); a PublishError says
    * whether the job may have been accepted all the same.
    */
   async enqueue<C extends Contract>(
     contract: C,
     payload: InputOf<C>,
-    options?: EnqueueOptions,
+    options?: EnqueueOptions<InputOf<C>>,
   ): Promise<EnqueuedJob> {
     return this.#ready().enqueue(contract, payload, options);
   }
@@ -172,7 +182,7 @@ export class JobClient {
   async enqueueMany<C extends Contract>(
     contract: C,
     payloads: readonly InputOf<C>[],
-    options?: Omit<EnqueueOptions, 'id'>,
+    options?: Omit<EnqueueOptions<InputOf<C>>, 'id'>,
   ): Promise<EnqueuedJob[]> {
     if (options && 'id' in options) {
       throw new OptionError(`enqueueMany("${contract.name}") has the option "id".`, {
@@ -191,6 +201,10 @@ export class JobClient {
       for (let i = next++; i < payloads.length; i = next++) {
         const result: { id: string; error?: Error } = (results[i] = { id: '' });
         try {
+          if (options?.unique) {
+            result.id = (await publisher.enqueue(contract, payloads[i]!, options)).id;
+            continue;
+          }
           const sending = publisher.prepare(contract, payloads[i]!, options);
           result.id = sending.id;
           await publisher.send(sending);
@@ -285,7 +299,7 @@ export class JobClient {
     transaction: OutboxTransaction,
     contract: C,
     payload: InputOf<C>,
-    options?: EnqueueOptions,
+    options?: Omit<EnqueueOptions, 'unique'>,
   ): Promise<EnqueuedJob> {
     const publisher = this.#ready();
     const checked = validatePayload(contract, payload);
@@ -304,6 +318,8 @@ export class JobClient {
   async close(): Promise<void> {
     await this.#caller?.close();
     await this.#events?.close(eventsLeftMs);
+    await this.#unique.close();
+    await this.#store.close();
     if (this.#ownsBroker) await this.#broker.close();
   }
 
@@ -316,6 +332,7 @@ export class JobClient {
       app: name,
       filters: this.#filters,
       mostPayloadBytes,
+      unique: this.#unique,
     });
     return this.#publisher;
   }

@@ -5,6 +5,7 @@ export { MonitorError, type JobStatus } from './job-status.js';
 export { Job, type ForeignBinding, type Handler, type HandlerClass, type JobOptions } from './model/job.js';
 export { JobContext, type JobLog } from './model/job-context.js';
 export type { IdempotencyOptions } from './model/idempotency.js';
+export type { UniqueOn, UniqueOptions } from './model/unique.js';
 export { JobTransaction } from './model/job-transaction.js';
 export {
   defineJob,

@@ -38,11 +38,11 @@ import { Settler } from './runtime/settler.js';
 import { Solo } from './runtime/solo.js';
 import { Watchdog } from './runtime/watchdog.js';
 import { Worker } from './runtime/worker.js';
-import { openStore } from './store.js';
+import { ConfiguredStore } from './store.js';
 
 export type { QueueOptions };
 
-export interface JobServiceOptions extends Omit<JobClientOptions, 'name' | 'events' | 'monitor'> {
+export interface JobServiceOptions extends Omit<JobClientOptions, 'name' | 'events' | 'monitor' | 'store'> {
   /** Name of the service, on its spans, log lines and the jobs it enqueues. */
   name: string;
   handlers: readonly HandlerClass[];
@@ -66,9 +66,10 @@ export interface JobServiceOptions extends Omit<JobClientOptions, 'name' | 'even
   /** Serves `/health/live` and `/health/ready`. */
   health?: { port: number; host?: string };
   /**
-   * Where idempotent handlers keep their keys: `postgres://…`, `sqlite:<file>`, or a Database of `jobrail/store`, which is not
+   * Where the keys of idempotent handlers and of unique jobs are kept: `postgres://…`, `sqlite:<file>`, or a Database of `jobrail/store`, which is not
    * closed with the service. Default: JOBRAIL_STORE_URL, else the file `jobrail.sqlite` in the working directory, which
-   * several processes of one host may share. Not opened when no handler is idempotent.
+   * several processes of one host may share. Not opened when no handler is idempotent and no
+   * unique job comes; for unique jobs there is no default.
    */
   store?: string | Database;
   /** Keeps the keys of idempotent handlers instead of `store`. */
@@ -105,7 +106,7 @@ export class JobService {
   readonly #events: EventRecorder | undefined;
   readonly #heartbeat: Heartbeat | undefined;
   readonly #effects: Effects;
-  #ownStore: Database | undefined;
+  readonly #store: ConfiguredStore;
   readonly #isolates: Isolates;
   readonly #gauge = new LoadGauge((load) => this.#workers.forEach((worker) => worker.tune(load)));
   #unobserve: (() => void) | undefined;
@@ -144,11 +145,12 @@ export class JobService {
       this.#filters.push(eventsFilter(this.#events, clock));
       this.#heartbeat = new Heartbeat(this.#events, clock, () => this.#facts());
     }
+    this.#store = new ConfiguredStore(options.store, () => ({ mostTransactions: this.#mostTransactions() }));
     this.#effects = new Effects({
-      clock: this.#settings.clock,
+      ...this.#settings,
       log: this.#log,
       idempotencyStore: options.idempotencyStore,
-      openDatabase: () => this.#openStore(),
+      store: this.#store,
     });
     const { watchdog = '30s' } = options;
     if (watchdog !== false) this.#watchdog = new Watchdog(durationMs(watchdog, 'watchdog of JobService'));
@@ -266,7 +268,7 @@ export class JobService {
     await this.#control.stop();
     if (this.#options.broker === undefined) await this.#broker.close();
     await this.#effects.close();
-    await this.#ownStore?.close();
+    await this.#store.close();
     await this.#container?.unbindAllAsync();
     this.#state = 'stopped';
     this.#log.info(`service ${this.#options.name} is stopped`);
@@ -303,16 +305,12 @@ export class JobService {
     return contract.result ? [replyFilter(this.#broker, this.#log)] : [];
   }
 
-  async #openStore(): Promise<Database> {
-    const { store, queues } = this.#options;
-    if (typeof store === 'object') return store;
+  #mostTransactions(): number {
     // Slots that are found beyond those wait for a connection, which the tuning sees in their latency.
-    const slots = Object.entries(queues).map(
+    const slots = Object.entries(this.#options.queues).map(
       ([name, options]) => readQueueOptions(name, options).concurrency.from,
     );
-    const mostTransactions = slots.reduce((sum, each) => sum + each, 0);
-    this.#ownStore = await openStore(store, { mostTransactions });
-    return this.#ownStore;
+    return slots.reduce((sum, each) => sum + each, 0);
   }
 
   #makeWorkers(
@@ -338,6 +336,7 @@ export class JobService {
       prefix,
       app: name,
       mostPayloadBytes,
+      unique: this.#effects.unique,
     });
     const { countsRequeues } = features;
     const settler = new Settler({ ...shared, publisher, events: this.#events, countsRequeues });

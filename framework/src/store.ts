@@ -39,6 +39,38 @@ export async function openStore(
   });
 }
 
+/** The store that a client or service was given: opened at its first use, once, and closed with it unless it was given open. */
+export class ConfiguredStore {
+  #opening: Promise<Database> | undefined;
+
+  constructor(
+    private readonly given: string | Database | undefined,
+    private readonly options: () => StoreOptions = () => ({}),
+  ) {}
+
+  /** Whether somebody said which store it is. */
+  get isSet(): boolean {
+    return (this.given ?? (process.env['JOBRAIL_STORE_URL'] || undefined)) !== undefined;
+  }
+
+  /** Undefined where none is configured. @throws ConfigError as `openStore` */
+  open(): Promise<Database> | undefined {
+    return this.isSet ? this.openOrDefault() : undefined;
+  }
+
+  /** The default store where none is configured. @throws ConfigError as `openStore` */
+  openOrDefault(): Promise<Database> {
+    if (typeof this.given === 'object') return Promise.resolve(this.given);
+    this.#opening ??= openStore(this.given, this.options());
+    return this.#opening;
+  }
+
+  async close(): Promise<void> {
+    const opened = await this.#opening?.catch(() => undefined);
+    await opened?.close();
+  }
+}
+
 async function loaded<Module>(driver: string, load: () => Promise<Module>): Promise<Module> {
   try {
     return await load();

@@ -69,7 +69,7 @@ export class TestRail {
   enqueue<C extends Contract>(
     contract: C,
     payload: InputOf<C>,
-    options?: EnqueueOptions,
+    options?: EnqueueOptions<InputOf<C>>,
   ): Promise<EnqueuedJob> {
     return this.client.enqueue(contract, payload, options);
   }

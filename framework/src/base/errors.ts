@@ -27,6 +27,7 @@ export const errorCodes = {
   JR_ISOLATE_CRASHED: 'The thread or process in which an attempt ran ended before its handler did.',
   JR_CANCELLED: 'A job was cancelled while it ran.',
   JR_SHUTDOWN: 'The service is stopping and the grace period is over.',
+  JR_STORE_UNSET: 'A job is to be unique where no store is configured.',
   JR_STORE_UNREACHABLE: 'The store cannot be had at the moment: not running, not answering, or locked.',
   JR_STORE_FAILED: 'The store refused a statement.',
   JR_STORE_CLOSED: 'The store was closed by this process.',

@@ -4,8 +4,9 @@ import { refuseUnknownOptions, wholeNumber } from '../base/options.js';
 import type { HeaderValue, MessageHeaders } from './message.js';
 import type { Contract } from './contract.js';
 import { longestDelayMs } from './delay.js';
+import type { UniqueOptions } from './unique.js';
 
-export interface EnqueueOptions {
+export interface EnqueueOptions<Payload = unknown> {
   /** Wait at least this long before the job may start: 1 ms to 1 year. */
   delay?: Duration;
   /** The moment before which the job may not start, instead of `delay`; one in the past means now. */
@@ -18,13 +19,18 @@ export interface EnqueueOptions {
   expiresIn?: Duration;
   /** Sent along and given to the handler, at most 16 KiB. Names may not begin with `x-`, nor be CC or BCC; values as AMQP headers have them. */
   headers?: MessageHeaders;
+  /**
+   * Of all who enqueue a job with the same key one does; the others get its id, or also give it their payload. Needs a store
+   * that producers and services share.
+   */
+  unique?: UniqueOptions<Payload>;
 }
 
 export interface EnqueuedJob {
   readonly id: string;
 }
 
-const knownOptions = ['delay', 'runAt', 'priority', 'id', 'expiresIn', 'headers'];
+const knownOptions = ['delay', 'runAt', 'priority', 'id', 'expiresIn', 'headers', 'unique'];
 
 /** Options as moments, checked. */
 export interface EnqueuePlan {
@@ -55,6 +61,11 @@ export function planEnqueue(
   if (options === undefined) return nothingAsked;
   const subject = `enqueue("${contract.name}")`;
   refuseUnknownOptions(subject, options, knownOptions);
+  if (options.unique !== undefined) {
+    throw new OptionError(`A job of "${contract.name}" cannot be unique here.`, {
+      mend: 'Use enqueue() or enqueueMany(): whoever calls run() waits for a job of his own, and enqueueIn() may be rolled back.',
+    });
+  }
   const dueAt = dueAtOf(options, subject, now);
   const { priority = 0, id, expiresIn, headers } = options;
   if (id !== undefined) checkJobId(id, `id of ${subject}`);

@@ -14,6 +14,7 @@ export const header = {
   hops: 'x-jobrail-hops',
   retryOf: 'x-jobrail-retry-of',
   replyTo: 'x-jobrail-reply-to',
+  unique: 'x-jobrail-unique',
   attempts: 'x-jobrail-attempts',
   deliveries: 'x-jobrail-deliveries',
   replays: 'x-jobrail-replays',

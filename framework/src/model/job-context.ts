@@ -39,6 +39,6 @@ export abstract class JobContext {
   abstract enqueue<C extends Contract>(
     contract: C,
     payload: InputOf<C>,
-    options?: EnqueueOptions,
+    options?: EnqueueOptions<InputOf<C>>,
   ): Promise<EnqueuedJob>;
 }

@@ -87,7 +87,7 @@ export class AttemptContext extends JobContext {
   enqueue<C extends Contract>(
     contract: C,
     payload: InputOf<C>,
-    options?: EnqueueOptions,
+    options?: EnqueueOptions<InputOf<C>>,
   ): Promise<EnqueuedJob> {
     return this.#sources.publisher.enqueue(contract, payload, options, {
       job: this,

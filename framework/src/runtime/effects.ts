@@ -4,29 +4,36 @@ import { SqlIdempotencyStore } from '../adapters/sql/sql-idempotency-store.js';
 import type { Clock } from '../base/clock.js';
 import { ConfigError } from '../base/errors.js';
 import { idempotencyFilter } from '../filters/idempotency.js';
+import { uniqueFilter } from '../filters/unique.js';
 import type { Filter } from '../model/filter.js';
 import { JobContext, type JobLog } from '../model/job-context.js';
 import { JobTransaction } from '../model/job-transaction.js';
 import type { Database } from '../ports/database.js';
 import type { IdempotencyStore } from '../ports/idempotency-store.js';
 import type { BoundHandler } from './handlers.js';
+import { UniqueJobs } from './unique-jobs.js';
 
 export interface EffectsOptions {
   clock: Clock;
   log: JobLog;
   /** Instead of keys in the database. */
   idempotencyStore?: IdempotencyStore | undefined;
-  /** The store of the service; asked for when a handler needs it. */
-  openDatabase: () => Promise<Database>;
+  prefix: string;
+  /** The store of the service; asked for when a handler or job needs it. */
+  store: { open(): Promise<Database> | undefined; openOrDefault(): Promise<Database> };
 }
 
-/** What the idempotent handlers of a service need: the store of their keys, and transactions on it. Nothing for the others. */
+/** What the idempotent handlers and unique jobs of a service need: the store of their keys, and transactions on it. Opened for
+ * nothing else. */
 export class Effects {
   #store: IdempotencyStore | undefined;
   #database: Database | undefined;
   #transactions: PostgresJobTransactions | undefined;
+  readonly unique: UniqueJobs;
 
-  constructor(private readonly options: EffectsOptions) {}
+  constructor(private readonly options: EffectsOptions) {
+    this.unique = new UniqueJobs({ ...options, openDatabase: () => options.store.open() });
+  }
 
   /** Binds `JobTransaction` for what handlers are built with. */
   readonly module = new ContainerModule(({ bind }) => {
@@ -41,7 +48,7 @@ export class Effects {
       this.#store = idempotencyStore;
       return;
     }
-    this.#database = await this.options.openDatabase();
+    this.#database = await this.options.store.openOrDefault();
     if (this.#database.dialect === 'postgres') {
       this.#transactions = new PostgresJobTransactions(this.#database);
     }
@@ -49,16 +56,22 @@ export class Effects {
     log.info({ store: this.#database.location }, 'idempotent jobs are remembered in the store');
   }
 
-  /** The filter around the attempts of a handler; none when it is not idempotent. */
+  /** The filters around the attempts of a handler. */
   filtersFor({ idempotency, retry }: BoundHandler): Filter[] {
-    if (!idempotency) return [];
     const { clock, log } = this.options;
+    // Unique jobs first: they may get another payload, of which the key is made.
+    const unique = uniqueFilter(() => this.unique.store(), log);
+    if (!idempotency) return [unique];
     const transactions = this.#transactions;
-    return [idempotencyFilter({ ...idempotency, store: this.#store!, transactions, retry, clock, log })];
+    return [
+      unique,
+      idempotencyFilter({ ...idempotency, store: this.#store!, transactions, retry, clock, log }),
+    ];
   }
 
   /** The store itself is closed by whom it belongs to. */
   async close(): Promise<void> {
+    await this.unique.close();
     if (this.#store !== this.options.idempotencyStore) await this.#store?.close();
   }
 

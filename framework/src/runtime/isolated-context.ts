@@ -3,6 +3,7 @@ import type { EnqueueOptions, EnqueuedJob } from '../model/enqueue-options.js';
 import { type FromIsolate, type JobFacts, revived, type ToIsolate } from '../model/border.js';
 import { JobContext, type JobLog } from '../model/job-context.js';
 import type { MessageHeaders } from '../model/message.js';
+import { uniqueKey } from '../model/unique.js';
 
 /** The way to the service. */
 export interface Border {
@@ -59,14 +60,25 @@ export class IsolatedContext extends JobContext {
   async enqueue<C extends Contract>(
     contract: C,
     payload: InputOf<C>,
-    options?: EnqueueOptions,
+    options?: EnqueueOptions<InputOf<C>>,
   ): Promise<EnqueuedJob> {
     await validatePayload(contract, payload);
     const { name, queue, secret } = contract;
+    const { unique, ...others } = options ?? {};
+    // A function does not cross the border.
+    const asked = unique
+      ? { ...others, unique: { ...unique, key: uniqueKey(name, unique, payload) } }
+      : options && others;
     const call = ++this.#lastCall;
     return new Promise((resolve, reject) => {
       this.#calls.set(call, { resolve, reject });
-      this.#border.post({ kind: 'enqueue', call, contract: { name, queue, secret }, payload, options });
+      this.#border.post({
+        kind: 'enqueue',
+        call,
+        contract: { name, queue, secret },
+        payload,
+        options: asked,
+      });
     });
   }
 

@@ -12,6 +12,7 @@ import {
   planEnqueue,
 } from '../model/enqueue-options.js';
 import { header, mostHops, writePayload } from '../model/envelope.js';
+import { readUnique } from '../model/unique.js';
 import { type Filter, publishSteps, type Sending } from '../model/filter.js';
 import type { JobContext } from '../model/job-context.js';
 import type { MessageHeaders, MessageProperties, OutgoingMessage } from '../model/message.js';
@@ -25,6 +26,7 @@ import {
   suspectsQueue,
 } from '../model/topology.js';
 import type { Broker } from '../ports/broker.js';
+import type { UniqueJobs } from './unique-jobs.js';
 
 export interface JobPublisherOptions {
   broker: Broker;
@@ -35,6 +37,7 @@ export interface JobPublisherOptions {
   filters: readonly Filter[];
   /** A larger payload is refused. Bytes. */
   mostPayloadBytes: number;
+  unique?: UniqueJobs;
 }
 
 /** What a job carries over from the job whose handler enqueues it. */
@@ -77,14 +80,31 @@ export class JobPublisher {
   async enqueue<C extends Contract>(
     contract: C,
     payload: InputOf<C>,
-    options?: EnqueueOptions,
+    options?: EnqueueOptions<InputOf<C>>,
     parent?: Parent,
   ): Promise<EnqueuedJob> {
     const checked = validatePayload(contract, payload);
     if (checked instanceof Promise) await checked;
+    if (options?.unique && this.#options.unique) {
+      return this.#enqueueUnique(this.#options.unique, contract, payload, options, parent);
+    }
     const sending = this.prepare(contract, payload, options, parent);
     await this.send(sending);
     return { id: sending.id };
+  }
+
+  async #enqueueUnique<C extends Contract>(
+    jobs: UniqueJobs,
+    contract: C,
+    payload: InputOf<C>,
+    { unique, ...options }: EnqueueOptions<InputOf<C>>,
+    parent?: Parent,
+  ): Promise<EnqueuedJob> {
+    const sending = this.prepare(contract, payload, options, parent);
+    const dueAt = sending.message.properties.headers[header.dueAt] as number | undefined;
+    const delayMs = dueAt === undefined ? 0 : Math.max(0, dueAt - this.#options.clock.now());
+    const read = readUnique(contract.name, unique!, payload, delayMs);
+    return jobs.enqueue(sending, read, delayMs, () => this.send(sending));
   }
 
   /**
@@ -94,7 +114,7 @@ export class JobPublisher {
   prepare<C extends Contract>(
     contract: C,
     payload: InputOf<C>,
-    options?: EnqueueOptions,
+    options?: Omit<EnqueueOptions, 'unique'>,
     parent?: Parent,
   ): Sending {
     const now = this.#options.clock.now();
