@@ -31,7 +31,7 @@ describe('unique jobs', () => {
         waiting: () => stage.ready(laneQueue(stage.prefix, contract.queue, 0)),
       };
     };
-    const unique = (on: UniqueOptions['on'], key = 'k'): { unique: UniqueOptions } => ({
+    const unique = (on: UniqueOptions['on'], key = 'a key: ü ☃'): { unique: UniqueOptions } => ({
       unique: { key, for: '10m', ...(on && { on }) },
     });
     const notes = () => stage.signals.of({ what: 'ran' }).map(({ detail }) => detail);
