@@ -77,7 +77,9 @@ describe('when the connection to the broker is lost', () => {
     it('finishes the job that runs, whose ack goes to the channel that brings it again, and runs it once', async () => {
       const contract = lone('lost-running');
       const { opened, open } = gate();
-      const service = await stage.start({ handlers: [working(contract, () => opened)], url });
+      // The event of its outcome goes on a connection that may still be in the making: time enough on a busy machine.
+      const handlers = [working(contract, () => opened)];
+      const service = await stage.start({ handlers, url, gracePeriod: '10s' });
       await stage.client.enqueue(contract, { note: '' });
       await stage.signals.first({ what: 'began' });
       proxy.cut();
