@@ -72,7 +72,7 @@ export class TcpProxy {
 
   #accept(client: Socket): void {
     if (this.#refusing) {
-      client.destroy();
+      reset(client); // a cable says no goodbye
       return;
     }
     this.#clients.push(client);
