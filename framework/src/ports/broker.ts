@@ -156,6 +156,12 @@ export interface Broker {
   get(queue: string): Promise<Delivery | undefined>;
 
   /**
+   * Resolves when the broker has taken the acks of everything that was acked before, whatever its channel: if this process
+   * dies then, none of it comes back.
+   */
+  settled(): Promise<void>;
+
+  /**
    * Opens a line on which messages are sent that may be answered: each gets this line as its address, in `replyTo`. An
    * answer may be lost, and nothing is kept for a line that is gone. Absent where a broker has no such thing.
    * @throws BrokerError

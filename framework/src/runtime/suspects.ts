@@ -146,13 +146,13 @@ export class Suspects {
     over.abort();
   }
 
-  /** Nothing is being moved here, and the acks of what was have left this process. */
+  /**
+   * Nothing is being moved here, and the broker has the acks: one that dies with this process brings its job back a second
+   * time, the suspect itself included.
+   */
   async #allArrived(): Promise<void> {
-    const { broker, queue } = this.options;
-    while (this.#arriving.size > 0) {
-      await Promise.all(this.#arriving);
-      await broker.depth(queue).catch(() => undefined); // an answer that follows the acks
-    }
+    while (this.#arriving.size > 0) await Promise.all(this.#arriving);
+    await this.options.broker.settled();
   }
 
   /** Whether this process has seen long enough that nobody takes the suspect up again. */

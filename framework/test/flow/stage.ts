@@ -1,3 +1,4 @@
+import { Socket } from 'node:net';
 import { expect } from 'chai';
 import { type Channel, type ChannelModel, connect } from 'amqplib';
 import { AmqpBroker } from '../../src/adapters/amqp/amqp-broker.js';
@@ -176,7 +177,7 @@ export class Stage {
       [...openHandles()].filter(([kind, count]) => count > (this.#before?.get(kind) ?? 0)).map(String);
     await this.signals
       .when(() => left().length === 0, 'all handles to be closed')
-      .catch(() => expect(left(), 'handles left open').to.deep.equal([]));
+      .catch(() => expect(left(), `handles left open; sockets: ${openSockets()}`).to.deep.equal([]));
   }
 }
 
@@ -187,6 +188,18 @@ function openHandles(): Map<string, number> {
     if (/TCP|Pipe|Process|UDP/.test(kind)) counts.set(kind, (counts.get(kind) ?? 0) + 1);
   }
   return counts;
+}
+
+/** Where each open socket leads, and how far it has come. */
+function openSockets(): string {
+  const { _getActiveHandles: handles } = process as unknown as { _getActiveHandles(): unknown[] };
+  return handles()
+    .filter((handle): handle is Socket => handle instanceof Socket)
+    .map(
+      ({ localPort, remotePort, readyState, bytesRead, bytesWritten, destroyed }) =>
+        `${localPort} → ${remotePort} ${readyState}, ${bytesRead} in, ${bytesWritten} out${destroyed ? ', destroyed' : ''}`,
+    )
+    .join('; ');
 }
 
 /** A stage for the tests of a `describe`. */

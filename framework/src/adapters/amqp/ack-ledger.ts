@@ -117,6 +117,13 @@ export class AckLedger {
     if (this.#ahead > 0) this.#straggle ??= this.clock.setTimer(aheadWaitMs, this.#sendAhead, true);
   }
 
+  /** Sends the acks of everything settled now; false while they are held. */
+  sendAll(): boolean {
+    this.flush();
+    this.#sendAhead();
+    return !this.#held;
+  }
+
   /** Sends everything settled and forgets the channel. */
   close(): void {
     this.release();

@@ -138,6 +138,10 @@ export class AmqpBroker implements Broker {
     return undefined;
   }
 
+  async settled(): Promise<void> {
+    await Promise.all([...this.#settlements, ...[...this.#subscriptions].map((each) => each.settled())]);
+  }
+
   async openReplies(options: ReplyLineOptions): Promise<ReplyLine> {
     return AmqpReplyLine.open(await this.#publishing.open(this.#connectTimeoutMs), options);
   }

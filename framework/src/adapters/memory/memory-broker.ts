@@ -96,6 +96,10 @@ export class MemoryBroker implements Broker {
     return reading;
   }
 
+  async settled(): Promise<void> {
+    await this.node.activity.turn();
+  }
+
   async get(queue: string): Promise<Delivery | undefined> {
     await this.#open();
     const source = this.node.queue(queue);
