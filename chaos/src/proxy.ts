@@ -72,7 +72,7 @@ export class Proxy {
 
   #accept(client: Socket): void {
     if (this.#refusing) {
-      client.resetAndDestroy();
+      reset(client);
       return;
     }
     const link = new Link(client, connect(this.target), this.#weather, () => this.#links.delete(link));
@@ -101,6 +101,12 @@ class Link {
   }
 
   cut(): void {
-    for (const socket of this.#sockets) socket.resetAndDestroy();
+    for (const socket of this.#sockets) reset(socket);
   }
+}
+
+/** What has begun to say goodbye cannot be reset, and Node 20 would never close it then. */
+function reset(socket: Socket): void {
+  if (socket.connecting || socket.writableEnded) socket.destroy();
+  else socket.resetAndDestroy();
 }

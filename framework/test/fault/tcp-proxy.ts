@@ -96,8 +96,11 @@ export class TcpProxy {
   }
 }
 
-/** One that is still connecting has nobody to send a reset to, and would wait to do so. */
+/**
+ * One that is still connecting has nobody to send a reset to, and would wait to do so. One that has begun to say goodbye
+ * cannot be reset, and in Node 20 it is never closed then: its process hangs when it ends.
+ */
 function reset(socket: Socket): void {
-  if (socket.connecting) socket.destroy();
+  if (socket.connecting || socket.writableEnded) socket.destroy();
   else socket.resetAndDestroy();
 }
