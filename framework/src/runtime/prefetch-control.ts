@@ -8,7 +8,7 @@ export interface Flow {
   perMs: number;
   /** Part of the attempts that left a slot empty when they ended, 0 to 1. */
   hungry: number;
-  /** The shortest time from a settled delivery to the one it made room for, where one was seen. */
+  /** The shortest time from the end of an attempt to the delivery that its ack made room for, where one was seen. */
   roundTripMs: number | undefined;
   /** Most jobs that were in hand because they were not due yet. */
   early: number;
@@ -35,9 +35,11 @@ const mayHunger = 0.02;
 
 /** What lies here for this long before it is started could be started by another worker. */
 const longestLieMs = 50;
+/** Slots that stand empty between bursts are given no more than this lets them do. */
+const longestBurstMs = 10;
 const shrinkAfterMs = 1_000;
 
-/** The most of what was seen is remembered for one to two times this long. */
+/** What was seen is remembered for one to two times this long. */
 const rememberedMs = 5_000;
 
 /**
@@ -45,13 +47,16 @@ const rememberedMs = 5_000;
  * settled one and sends the next (Little's law: rate × round trip), twice, because rates vary. More would only lie
  * here while other workers might have it.
  *
+ * The round trip is the shortest of the last seconds: where client or broker is busy it is longer the more is in hand, and
+ * a prefetch that follows it grows without end and gains nothing.
+ *
  * It grows when slots stand empty, when there are more slots, and for jobs that are not due yet; it shrinks when for a
  * second much more was in hand than is needed. Pure: time and measurements come in.
  */
 export class PrefetchControl {
-  readonly #early = new RecentMost();
+  readonly #early = new RecentExtreme(Math.max);
+  readonly #roundTrip = new RecentExtreme(Math.min);
   #perMs = 0;
-  #roundTripMs: number | undefined;
   #concurrency = Infinity;
   #tooMuchSince: number | undefined;
 
@@ -66,12 +71,12 @@ export class PrefetchControl {
     const { now, concurrency, hungry, meanBytes } = flow;
     const underWay = this.#underWay(flow);
     this.#early.add(now, flow.early);
-    const early = 2 * this.#early.value;
+    const early = 2 * (this.#early.value ?? 0);
     const moreSlots = concurrency > this.#concurrency;
     this.#concurrency = concurrency;
     const spare = Math.max(0, this.prefetch - concurrency);
     const hungers = hungry > mayHunger;
-    const most = Math.max(3 * underWay + 16, (longestLieMs / 2) * this.#perMs);
+    const most = Math.max(3 * underWay + 16, longestBurstMs * this.#perMs);
     const more = hungers ? Math.min(1.5 * Math.max(2, spare), most) : 0;
     const wanted = concurrency + early + Math.ceil(Math.max(underWay, more));
     const target = Math.max(concurrency, Math.min(wanted, this.most(meanBytes)));
@@ -92,33 +97,35 @@ export class PrefetchControl {
   }
 
   /** Jobs that are done while the broker hears of one, twice. */
-  #underWay({ perMs, roundTripMs }: Flow): number {
+  #underWay({ now, perMs, roundTripMs }: Flow): number {
     this.#perMs = Math.max(perMs, this.#perMs + 0.3 * (perMs - this.#perMs));
-    if (roundTripMs !== undefined) {
-      this.#roundTripMs ??= roundTripMs;
-      this.#roundTripMs += 0.3 * (roundTripMs - this.#roundTripMs);
-    }
-    const roundTrip = Math.min(longestRoundTripMs, this.#roundTripMs ?? guessedRoundTripMs);
+    if (roundTripMs !== undefined) this.#roundTrip.add(now, roundTripMs);
+    const roundTrip = Math.min(longestRoundTripMs, this.#roundTrip.value ?? guessedRoundTripMs);
     return Math.max(1, Math.ceil(2 * this.#perMs * roundTrip));
   }
 }
 
-/** The most of what was seen lately. */
-class RecentMost {
+/** The most, or the least, of what was seen lately. */
+class RecentExtreme {
   #since = -Infinity;
-  #now = 0;
-  #before = 0;
+  #now: number | undefined;
+  #before: number | undefined;
 
-  get value(): number {
-    return Math.max(this.#now, this.#before);
+  constructor(private readonly of: (...values: number[]) => number) {}
+
+  /** Undefined as long as nothing was seen. */
+  get value(): number | undefined {
+    const seen = [this.#now, this.#before].filter((value) => value !== undefined);
+    return seen.length > 0 ? this.of(...seen) : undefined;
   }
 
   add(at: number, seen: number): void {
     if (at - this.#since >= rememberedMs) {
       this.#since = at;
       this.#before = this.#now;
-      this.#now = 0;
+      this.#now = seen;
+    } else {
+      this.#now = this.of(this.#now ?? seen, seen);
     }
-    this.#now = Math.max(this.#now, seen);
   }
 }

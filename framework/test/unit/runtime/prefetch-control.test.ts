@@ -39,6 +39,19 @@ describe('PrefetchControl', () => {
     expect(look({ perMs: 1, hungry: 0.5 }, 50)).to.equal(10 + 3 * 8 + 16);
   });
 
+  it('does not follow a round trip that only what is in hand makes longer', () => {
+    const { look } = control(12);
+    let held = look({ perMs: 10, hungry: 0.5, roundTripMs: 1 });
+    for (let i = 0; i < 40; i++) held = look({ perMs: 10, hungry: 0.5, roundTripMs: held / 10 });
+    expect(held).to.equal(10 + 10 * 10);
+  });
+
+  it('follows a round trip that is longer for good', () => {
+    const { look } = control(12);
+    look({ perMs: 10, hungry: 0.5, roundTripMs: 1 }, 10);
+    expect(look({ perMs: 10, hungry: 0.5, roundTripMs: 10 }, 110)).to.equal(10 + 3 * 200 + 16);
+  });
+
   it('follows more slots at once', () => {
     const { look } = control(12);
     look({});
