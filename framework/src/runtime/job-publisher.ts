@@ -24,6 +24,7 @@ import {
   laneToken,
   queueTopology,
   suspectsQueue,
+  type Topology,
 } from '../model/topology.js';
 import type { Broker } from '../ports/broker.js';
 import type { UniqueJobs } from './unique-jobs.js';
@@ -67,6 +68,7 @@ export class JobPublisher {
   readonly #ready = new Set<string>();
   /** Levels and digits of the delay net that are known to exist. */
   readonly #delayParts = new Set<string>();
+  readonly #delaysBeingDeclared = new Map<string, Promise<void>>();
 
   constructor(options: JobPublisherOptions) {
     this.#options = options;
@@ -226,11 +228,22 @@ export class JobPublisher {
       laneToken(to.contract.queue, to.priority),
     );
     const parts = route.digits.slice(0, route.level + 1).map((digit, level) => `${level}.${digit}`);
-    if (!parts.every((part) => this.#delayParts.has(part))) {
-      await broker.declare(topology);
-      for (const part of parts) this.#delayParts.add(part);
-    }
+    if (!parts.every((part) => this.#delayParts.has(part))) await this.#declareDelay(parts, topology);
     await broker.publish({ ...message, exchange, routingKey });
+  }
+
+  /** Once for all jobs that want the same way at the same time: a thousand channels would hold up everything else. */
+  #declareDelay(parts: readonly string[], topology: Topology): Promise<void> {
+    const way = parts.join(' ');
+    let declared = this.#delaysBeingDeclared.get(way);
+    if (!declared) {
+      declared = this.#options.broker
+        .declare(topology)
+        .then(() => parts.forEach((part) => this.#delayParts.add(part)))
+        .finally(() => this.#delaysBeingDeclared.delete(way));
+      this.#delaysBeingDeclared.set(way, declared);
+    }
+    return declared;
   }
 
   /** By the default exchange: a topic exchange costs the broker as much as all else it does to a job (decision 20). */
