@@ -1,12 +1,23 @@
 import type { Clock, Timer } from './clock.js';
 
+/** An item that is watched; to be given back to `delete`. */
+export interface Deadline<T> {
+  readonly item: T;
+  /** The moment it was added. */
+  readonly since: number;
+  /** Its neighbours in the line; the line's. */
+  before: Deadline<T> | undefined;
+  after: Deadline<T> | undefined;
+  over: boolean;
+}
+
 /**
  * Deadlines that all lie equally far ahead, watched with one timer: jobs of one handler share their timeout, so the
  * oldest is always the next. A timer for each job would cost more than the job.
  */
 export class Deadlines<T> {
-  /** Each item with the moment it was added, the oldest first. */
-  readonly #items = new Map<T, number>();
+  #oldest: Deadline<T> | undefined;
+  #newest: Deadline<T> | undefined;
   #timer: Timer | undefined;
 
   constructor(
@@ -15,20 +26,33 @@ export class Deadlines<T> {
     private readonly onOverdue: (item: T) => void,
   ) {}
 
-  add(item: T, now: number): void {
-    this.#items.set(item, now);
+  add(item: T, now: number): Deadline<T> {
+    const added: Deadline<T> = { item, since: now, before: this.#newest, after: undefined, over: false };
+    if (this.#newest) this.#newest.after = added;
+    else this.#oldest = added;
+    this.#newest = added;
     this.#timer ??= this.#watch(now);
+    return added;
   }
 
-  delete(item: T): void {
+  /** Watches an item no longer; one that is over already stays so. */
+  delete(deadline: Deadline<T>): void {
     // The timer is left to fire: to stop and start it for each job of a quiet queue is what this class avoids.
-    this.#items.delete(item);
+    if (deadline.over) return;
+    deadline.over = true;
+    const { before, after } = deadline;
+    if (before) before.after = after;
+    else this.#oldest = after;
+    if (after) after.before = before;
+    else this.#newest = before;
+    // Else one that is forgotten would keep those alive that came after it.
+    deadline.before = deadline.after = undefined;
   }
 
   stop(): void {
     this.#timer?.cancel();
     this.#timer = undefined;
-    this.#items.clear();
+    while (this.#oldest) this.delete(this.#oldest);
   }
 
   #watch(oldest: number): Timer {
@@ -39,13 +63,13 @@ export class Deadlines<T> {
   #fire(): void {
     this.#timer = undefined;
     const now = this.clock.now();
-    for (const [item, since] of this.#items) {
-      if (since + this.afterMs > now) {
-        this.#timer ??= this.#watch(since);
+    for (let next = this.#oldest; next; next = this.#oldest) {
+      if (next.since + this.afterMs > now) {
+        this.#timer ??= this.#watch(next.since);
         return;
       }
-      this.#items.delete(item);
-      this.onOverdue(item);
+      this.delete(next);
+      this.onOverdue(next.item);
     }
   }
 }

@@ -5,7 +5,6 @@ import { enqueuedAtOf, header } from '../model/envelope.js';
 import { cut } from '../model/error-facts.js';
 import { jobFacts } from '../model/event-facts.js';
 import type { Attempt, Filter } from '../model/filter.js';
-import type { Outcome } from '../model/outcome.js';
 import { recordedPayload } from '../model/recorded-payload.js';
 import type { EventSink } from '../ports/event-sink.js';
 
@@ -42,7 +41,7 @@ export function eventsFilter(sink: EventSink, clock: Clock = systemClock): Filte
             ...jobFacts(properties, enqueuedAtOf(properties) ?? at),
             payloadBytes: body.length,
           },
-          recordedPayload(contract, body),
+          recordedPayload(contract, body, true),
         );
       };
       const sent = next();
@@ -50,13 +49,12 @@ export function eventsFilter(sink: EventSink, clock: Clock = systemClock): Filte
     },
 
     lightAttempt(attempt, next) {
-      fresh.add(attempt, attempt.startedAt);
-      const ended = (outcome: Outcome) => {
-        fresh.delete(attempt);
-        return outcome;
-      };
       const outcome = next();
-      return outcome instanceof Promise ? outcome.then(ended) : ended(outcome);
+      if (!(outcome instanceof Promise)) return outcome;
+      const deadline = fresh.add(attempt, attempt.startedAt);
+      const over = () => fresh.delete(deadline);
+      outcome.then(over, over);
+      return outcome;
     },
 
     progress(attempt, fraction, note) {

@@ -69,14 +69,14 @@ export function metricsFilter(): Filter {
   return {
     name: 'metrics',
 
-    publish(sending, next) {
+    lightPublish(sending, next) {
       const recorded = recording();
-      return recorded ? measurePublish(recorded, sending, next) : next();
+      return recorded ? measurePublish(recorded, sending, async () => next()) : next();
     },
 
-    attempt(attempt, next) {
+    lightAttempt(attempt, next) {
       const recorded = recording();
-      return recorded ? measureAttempt(recorded, attempt, next) : next();
+      return recorded ? measureAttempt(recorded, attempt, async () => next()) : next();
     },
   };
 }

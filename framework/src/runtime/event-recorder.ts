@@ -2,10 +2,12 @@ import { type Clock, pause, type Timer } from '../base/clock.js';
 import { BrokerError, PublishError, toError } from '../base/errors.js';
 import { redactError } from '../base/redact.js';
 import type { EventLevel, EventSender, OutcomeEvent, RailEvent } from '../model/event.js';
+import { EventWriter } from '../model/event-json.js';
 import type { JobLog } from '../model/job-context.js';
 import { eventsStream, eventsTopology } from '../model/topology.js';
 import type { Broker } from '../ports/broker.js';
 import type { EventSink } from '../ports/event-sink.js';
+import { GatheredEvents } from './gathered-events.js';
 
 export interface EventRecorderOptions {
   broker: Broker;
@@ -16,21 +18,12 @@ export interface EventRecorderOptions {
   log: JobLog;
 }
 
-/** Events of one message. */
-const mostInBatch = 1_000;
-const mostBatchLength = 512 * 1024;
 /** How long an event gathers others about it when nobody waits for it. */
 const gatherMs = 100;
 /** How long outcomes wait for a stream that takes nothing, before jobs are acked without. */
 const patienceMs = 5_000;
 /** Events kept for a stream that takes nothing; the oldest are dropped beyond. */
 const mostKept = 50_000;
-
-interface Line {
-  /** An event as JSON. */
-  json: string;
-  confirmed: (() => void) | undefined;
-}
 
 /**
  * Sends events onto the stream, many in one message.
@@ -46,9 +39,15 @@ export class EventRecorder implements EventSink {
   dropped = 0;
   readonly #options: EventRecorderOptions;
   readonly #from: string;
+  readonly #writer = new EventWriter();
   readonly #closing = new AbortController();
-  #lines: Line[] = [];
-  #inFlight: Line[] = [];
+  /** All but the last are full. */
+  #gathered: GatheredEvents[] = [];
+  /** Events of those. */
+  #kept = 0;
+  #inFlight: GatheredEvents | undefined;
+  /** What a message is likely to take. Bytes. */
+  #likelyBytes = 4_096;
   #seq = 0;
   #declared = false;
   /** Nobody waits for the stream: it has not taken anything for too long. */
@@ -64,8 +63,8 @@ export class EventRecorder implements EventSink {
 
   tell(event: RailEvent, payload?: string): void {
     this.#add(event, payload, undefined);
-    if (this.#lines.length >= mostInBatch) this.#flushSoon();
-    else this.#gathering ??= this.#options.clock.setTimer(gatherMs, this.#gathered, true);
+    if (this.#gathered[0]?.full) this.#flushSoon();
+    else this.#gatherOn();
   }
 
   tellOutcome(event: OutcomeEvent, confirmed: () => void, payload?: string): void {
@@ -81,7 +80,7 @@ export class EventRecorder implements EventSink {
 
   /** Sends what is left; gives up on a stream that does not take it within `withinMs`. */
   async close(withinMs: number): Promise<void> {
-    if (!this.#closing.signal.aborted && this.#lines.length + this.#inFlight.length > 0) {
+    if (!this.#closing.signal.aborted && (this.#inFlight || this.#gathered.length > 0)) {
       const empty = new AbortController();
       this.#whenEmpty = () => empty.abort();
       this.#flush();
@@ -98,22 +97,25 @@ export class EventRecorder implements EventSink {
       confirmed?.();
       return;
     }
-    const json = JSON.stringify(event);
-    this.#lines.push({
-      json: payload === undefined ? json : `${json.slice(0, -1)},"payload":${payload}}`,
-      confirmed,
-    });
-    if (this.#lines.length > mostKept) this.#drop();
+    let last = this.#gathered.at(-1);
+    if (!last || last.full) {
+      const opening = `{"v":1,"from":${this.#from},"seq":${++this.#seq},"events":[`;
+      last = new GatheredEvents(opening, this.#likelyBytes);
+      this.#gathered.push(last);
+    }
+    last.add(this.#writer.write(event), payload, confirmed);
+    if (++this.#kept > mostKept) this.#drop();
   }
 
   #drop(): void {
-    const dropped = this.#lines.splice(0, mostInBatch);
-    this.dropped += dropped.length;
-    for (const { confirmed } of dropped) confirmed?.();
+    const oldest = this.#gathered.shift()!;
+    this.#kept -= oldest.count;
+    this.dropped += oldest.count;
+    oldest.release();
   }
 
   #flushSoon(): void {
-    if (this.#inFlight.length === 0) this.#tick ??= setImmediate(this.#ticked);
+    if (!this.#inFlight) this.#tick ??= setImmediate(this.#ticked);
   }
 
   readonly #ticked = (): void => {
@@ -121,55 +123,43 @@ export class EventRecorder implements EventSink {
     this.#flush();
   };
 
-  readonly #gathered = (): void => {
+  #gatherOn(): void {
+    this.#gathering ??= this.#options.clock.setTimer(gatherMs, this.#gatheredLong, true);
+  }
+
+  readonly #gatheredLong = (): void => {
     this.#gathering = undefined;
     this.#flush();
   };
 
   #flush(): void {
-    if (this.#inFlight.length > 0) return;
-    const batch = this.#takeBatch();
-    if (batch.length === 0) {
+    if (this.#inFlight) return;
+    const batch = this.#gathered.shift();
+    if (!batch) {
       this.#whenEmpty?.();
       return;
     }
     this.#inFlight = batch;
-    void this.#send(batch).then(() => this.#flushed());
+    this.#kept -= batch.count;
+    this.#likelyBytes = Math.round((this.#likelyBytes + 1.2 * batch.bytes) / 2);
+    void this.#send(batch).then(() => this.#flushed(batch));
   }
 
-  #flushed(): void {
-    const batch = this.#inFlight;
-    this.#inFlight = [];
-    for (const { confirmed } of batch) confirmed?.();
+  #flushed(batch: GatheredEvents): void {
+    this.#inFlight = undefined;
+    batch.release();
     // What has gathered meanwhile may wait for more, unless somebody waits for it.
-    const urgent = this.#whenEmpty || this.#lines.length >= mostInBatch;
-    if (urgent || this.#lines.some(({ confirmed }) => confirmed)) this.#flush();
-    else if (this.#lines.length > 0) {
-      this.#gathering ??= this.#options.clock.setTimer(gatherMs, this.#gathered, true);
-    }
-  }
-
-  #takeBatch(): Line[] {
-    let length = 0;
-    let count = 0;
-    while (count < this.#lines.length && count < mostInBatch) {
-      length += this.#lines[count]!.json.length;
-      if (length > mostBatchLength && count > 0) break;
-      count++;
-    }
-    return this.#lines.splice(0, count);
+    if (this.#whenEmpty || this.#gathered.some(({ full, awaited }) => full || awaited)) this.#flush();
+    else if (this.#gathered.length > 0) this.#gatherOn();
   }
 
   /** Sends a batch until the stream has taken it, or all is over. */
-  async #send(batch: readonly Line[]): Promise<void> {
+  async #send(batch: GatheredEvents): Promise<void> {
     const { broker, prefix, clock, log } = this.#options;
-    const body = Buffer.from(
-      `{"v":1,"from":${this.#from},"seq":${++this.#seq},"events":[${batch.map(({ json }) => json).join(',')}]}`,
-    );
     const message = {
       exchange: '',
       routingKey: eventsStream(prefix),
-      body,
+      body: batch.close(),
       properties: { type: 'jobrail.events', contentType: 'application/json', deliveryMode: 2, headers: {} },
     };
     const patience = this.#impatient ? undefined : clock.setTimer(patienceMs, () => this.#loseHeart(), true);
@@ -183,11 +173,11 @@ export class EventRecorder implements EventSink {
       } catch (error) {
         if (error instanceof PublishError && error.code === 'JR_PUBLISH_RETURNED') this.#declared = false;
         if (error instanceof BrokerError && error.code === 'JR_BROKER_CLOSED') {
-          this.dropped += batch.length;
+          this.dropped += batch.count;
           break;
         }
         log.warn(
-          { stream: message.routingKey, events: batch.length, err: redactError(toError(error)) },
+          { stream: message.routingKey, events: batch.count, err: redactError(toError(error)) },
           'events are not on their stream yet; they are kept',
         );
         await pause(clock, Math.min(5_000, 100 * 2 ** failures), this.#closing.signal);
@@ -215,9 +205,7 @@ export class EventRecorder implements EventSink {
 
   /** Nobody is kept waiting. */
   #letGo(): void {
-    for (const line of [...this.#inFlight, ...this.#lines]) {
-      line.confirmed?.();
-      line.confirmed = undefined;
-    }
+    this.#inFlight?.release();
+    for (const batch of this.#gathered) batch.release();
   }
 }

@@ -9,7 +9,8 @@ import type { JobLog } from '../model/job-context.js';
 import { AttemptTimeout, Cancelled, type Outcome, outcomeOf, Signal } from '../model/outcome.js';
 import type { Delivery } from '../ports/broker.js';
 import { AttemptContext, type ContextSources } from './attempt-context.js';
-import { Deadlines } from '../base/deadlines.js';
+import { Bag } from '../base/bag.js';
+import { type Deadline, Deadlines } from '../base/deadlines.js';
 import type { BoundHandler } from './handlers.js';
 import type { EndedAttempt, HeldJob, JobRunner } from './held-job.js';
 import type { JobPublisher } from './job-publisher.js';
@@ -33,6 +34,10 @@ class RunningAttempt implements Attempt {
   carry: Attempt['carry'];
   announced = false;
   outcome: Outcome | undefined;
+  /** Of its handler's timeout, once it waits for something. */
+  deadline: Deadline<RunningAttempt> | undefined;
+  /** In the bag of those that run. */
+  place: number | undefined;
   readonly readyAt: number;
   readonly contract;
   /** Its `expiresIn` was over before it was started. */
@@ -59,7 +64,7 @@ class RunningAttempt implements Attempt {
  * what it still does cannot be stopped.
  */
 export class Executor implements JobRunner {
-  readonly running = new Set<AttemptContext>();
+  readonly #running = new Bag<RunningAttempt>();
   /** Handlers that did not heed their signal and may still be running. */
   abandoned = 0;
   readonly handler: BoundHandler;
@@ -84,7 +89,7 @@ export class Executor implements JobRunner {
     };
     const { contract, timeoutMs } = options.handler;
     this.#timeouts = new Deadlines(options.clock, timeoutMs, (attempt) =>
-      this.#stop(attempt.job, new AttemptTimeout(contract.name, timeoutMs)),
+      this.#stop(attempt, new AttemptTimeout(contract.name, timeoutMs)),
     );
   }
 
@@ -98,29 +103,31 @@ export class Executor implements JobRunner {
     const attempt = new RunningAttempt(handler, job, delivery, service, startedAt, envelope);
     if (this.#onProgress.length > 0) job.onProgress = this.#progressOf(attempt);
     if (this.#onLog.length > 0) job.onLog = this.#logOf(attempt);
-    this.running.add(job);
-    this.#timeouts.add(attempt, startedAt);
+    let outcome;
     try {
-      const outcome = this.#attempt(attempt);
-      if (!(outcome instanceof Promise)) return this.#end(attempt, outcome);
-      return outcome.then(
-        (late) => this.#end(attempt, late),
-        (error: unknown) => this.#end(attempt, this.#filterThrew(job, error)),
-      );
+      outcome = this.#attempt(attempt);
     } catch (error) {
-      return this.#end(attempt, this.#filterThrew(job, error));
+      outcome = this.#filterThrew(job, error);
     }
+    // What has ended already cannot be told to stop.
+    if (!(outcome instanceof Promise)) return ended(attempt, outcome);
+    this.#running.add(attempt);
+    attempt.deadline = this.#timeouts.add(attempt, startedAt);
+    return outcome.then(
+      (late) => this.#end(attempt, late),
+      (error: unknown) => this.#end(attempt, this.#filterThrew(job, error)),
+    );
   }
 
   /** Tells all running attempts to stop. */
   abortAll(reason: Error): void {
-    for (const job of [...this.running]) this.#stop(job, reason);
+    for (const attempt of [...this.#running]) this.#stop(attempt, reason);
   }
 
   /** Tells the attempt of a job to stop, if it runs here. */
   cancel(id: string, reason: string | undefined): void {
-    for (const job of [...this.running]) {
-      if (job.id === id) this.#stop(job, new Cancelled(id, reason));
+    for (const attempt of [...this.#running]) {
+      if (attempt.job.id === id) this.#stop(attempt, new Cancelled(id, reason));
     }
   }
 
@@ -129,10 +136,9 @@ export class Executor implements JobRunner {
   }
 
   #end(attempt: RunningAttempt, outcome: Outcome): EndedAttempt {
-    this.#timeouts.delete(attempt);
-    this.running.delete(attempt.job);
-    attempt.outcome = outcome;
-    return attempt as EndedAttempt;
+    if (attempt.deadline) this.#timeouts.delete(attempt.deadline);
+    this.#running.delete(attempt);
+    return ended(attempt, outcome);
   }
 
   #filterThrew(job: AttemptContext, thrown: unknown): Outcome {
@@ -193,13 +199,14 @@ export class Executor implements JobRunner {
     return outcomeOf(cause, job.attempt, handler.retry, random);
   }
 
-  #stop(job: AttemptContext, reason: Error): void {
+  #stop(attempt: RunningAttempt, reason: Error): void {
     const { clock, deafMs, log } = this.#options;
+    const { job } = attempt;
     job.abort(reason);
     clock.setTimer(
       deafMs,
       () => {
-        if (!this.running.has(job)) return;
+        if (attempt.outcome) return;
         this.abandoned++;
         log.warn(
           { job: job.id, contract: job.contract, attempt: job.attempt },
@@ -210,6 +217,11 @@ export class Executor implements JobRunner {
       true,
     );
   }
+}
+
+function ended(attempt: RunningAttempt, outcome: Outcome): EndedAttempt {
+  attempt.outcome = outcome;
+  return attempt as EndedAttempt;
 }
 
 function invalidPayload(error: unknown): Outcome {

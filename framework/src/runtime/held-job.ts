@@ -1,3 +1,4 @@
+import type { Deadline } from '../base/deadlines.js';
 import type { Envelope } from '../model/envelope.js';
 import type { MessageHeaders } from '../model/message.js';
 import type { Outcome } from '../model/outcome.js';
@@ -15,6 +16,10 @@ export interface HeldJob {
   started?: boolean;
   /** It waited in hand for too long and is the broker's again. */
   givenBack?: boolean;
+  /** When it will have waited for too long, if it waits. */
+  overdue?: Deadline<HeldJob>;
+  /** In the bag of those that run. */
+  place?: number | undefined;
 }
 
 /** Runs the jobs of one handler. */

@@ -1,10 +1,11 @@
+import { Bag } from '../base/bag.js';
 import type { Envelope } from '../model/envelope.js';
 import type { HeldJob } from './held-job.js';
 import { attemptKey, SettledMemory } from './settled-memory.js';
 
 /** The attempts that run in this process, and those that it has settled lately. */
 export class KnownJobs {
-  readonly #running = new Set<HeldJob>();
+  readonly #running = new Bag<HeldJob>();
   readonly #settled = new SettledMemory();
 
   started(job: HeldJob): void {

@@ -20,12 +20,15 @@ export function outcomeEvent(job: HeldJob, ended: EndedAttempt, at: number, next
     attempt: envelope.attempt,
     at,
     startedAt,
-    ...(typeof replays === 'number' && { replays }),
-    ...(!announced && { facts: jobFacts(delivery.properties, envelope.enqueuedAt) }),
+    replays: typeof replays === 'number' ? replays : undefined,
+    facts: announced ? undefined : jobFacts(delivery.properties, envelope.enqueuedAt),
   };
   switch (outcome.kind) {
-    case 'completed':
-      return { kind: 'completed', ...about, ...resultFacts(contract, outcome.result) };
+    case 'completed': {
+      const resultBytes = sizeOf(outcome.result);
+      const result = isRecorded(contract, resultBytes) ? outcome.result : undefined;
+      return { kind: 'completed', ...about, resultBytes, result };
+    }
     case 'retry':
       return { kind: 'retried', ...about, nextAt, error: errorFacts(outcome.error) };
     case 'snooze':
@@ -49,9 +52,8 @@ export function outcomeEvent(job: HeldJob, ended: EndedAttempt, at: number, next
 }
 
 /** The result itself only where its contract says that somebody may want it. */
-function resultFacts({ result: schema }: Contract, result: unknown) {
-  const resultBytes = sizeOf(result);
-  return { resultBytes, ...(schema && resultBytes > 0 && resultBytes <= mostRecordedBytes && { result }) };
+function isRecorded({ result }: Contract, bytes: number): boolean {
+  return result !== undefined && bytes > 0 && bytes <= mostRecordedBytes;
 }
 
 /** Bytes that a result has as JSON; 0 for none, and for what JSON cannot hold. */

@@ -52,22 +52,25 @@ export class Settler {
   constructor(private readonly options: SettlerOptions) {}
 
   /**
-   * Settles a job and resolves to whether that is final: false when the delivery was void before what follows from the
-   * outcome was published, or was given back, so that the job will run again.
+   * Settles a job and calls `done` with whether that is final: false when the delivery was void before what follows from
+   * the outcome was published, or was given back, so that the job will run again. A callback, because a promise for each
+   * of thousands of jobs that wait for the confirm of one batch of events costs as much as the rest of settling them.
    */
-  settle(job: HeldJob, ended: EndedAttempt): boolean | Promise<boolean> {
+  settle(job: HeldJob, ended: EndedAttempt, done: (final: boolean) => void): void {
     const { outcome } = ended;
     switch (outcome.kind) {
       case 'completed':
       case 'discard':
       case 'cancelled':
       case 'expired':
-        return this.#tellThen(job, ended, 0, () => {
+        this.#tellThen(job, ended, 0, () => {
           job.delivery.ack();
-          return true;
+          done(true);
         });
+        break;
       case 'released':
-        return this.#tellThen(job, ended, 0, () => this.putBack(job).then(() => false));
+        this.#tellThen(job, ended, 0, () => void this.putBack(job).then(() => done(false)));
+        break;
       case 'retry':
       case 'snooze': {
         const nextAt = this.options.clock.now() + outcome.inMs;
@@ -77,23 +80,23 @@ export class Settler {
           ...ended.carry,
           [header.dueAt]: nextAt,
         });
-        return this.#tellThen(job, ended, nextAt, () =>
-          this.#confirmThenAck(job, () => this.#publish(job, nextAt, copied)),
-        );
+        const publish = () => this.#publish(job, nextAt, copied);
+        this.#tellThen(job, ended, nextAt, () => void this.#confirmThenAck(job, publish).then(done));
+        break;
       }
       case 'dead': {
         const { reason, error } = outcome;
         const { envelope, executor } = job;
+        const { queue } = executor.handler.contract;
         const history = this.#history(job, ended, error);
-        return this.#tellThen(job, ended, 0, () =>
-          this.#bury(job, envelope, executor.handler.contract.queue, reason, error, history),
-        );
+        const bury = () => this.#bury(job, envelope, queue, reason, error, history);
+        this.#tellThen(job, ended, 0, () => void bury().then(done));
       }
     }
   }
 
   /** Puts a job that has not run among the dead letters of its queue. */
-  async condemn(job: HeldJob, reason: DeadReason, error: Error): Promise<boolean> {
+  condemn(job: HeldJob, reason: DeadReason, error: Error): Promise<boolean> {
     const ended: EndedAttempt = {
       outcome: { kind: 'dead', reason, error },
       startedAt: this.options.clock.now(),
@@ -101,7 +104,9 @@ export class Settler {
       announced: false,
     };
     const { queue } = job.executor.handler.contract;
-    return this.#tellThen(job, ended, 0, () => this.#bury(job, job.envelope, queue, reason, error));
+    return new Promise((resolve) =>
+      this.#tellThen(job, ended, 0, () => resolve(this.#bury(job, job.envelope, queue, reason, error))),
+    );
   }
 
   /** Puts a message that is no job, or nobody's, among the dead letters of the queue that it came from. */
@@ -160,21 +165,18 @@ export class Settler {
   }
 
   /** Tells the outcome and goes on when that is confirmed. */
-  #tellThen<T>(
-    job: HeldJob,
-    ended: EndedAttempt,
-    nextAt: number,
-    then: () => T | Promise<T>,
-  ): T | Promise<T> {
+  #tellThen(job: HeldJob, ended: EndedAttempt, nextAt: number, then: () => void): void {
     const { events, clock } = this.options;
-    if (!events) return then();
+    if (!events) {
+      then();
+      return;
+    }
     const { kind } = ended.outcome;
     const payload =
       kind === 'retry' || kind === 'dead'
         ? recordedPayload(job.executor.handler.contract, job.delivery.body)
         : undefined;
-    const event = outcomeEvent(job, ended, clock.now(), nextAt);
-    return new Promise((resolve) => events.tellOutcome(event, () => resolve(then()), payload));
+    events.tellOutcome(outcomeEvent(job, ended, clock.now(), nextAt), then, payload);
   }
 
   #bury(

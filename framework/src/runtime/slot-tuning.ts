@@ -90,13 +90,14 @@ export class SlotTuning {
     }
   }
 
-  /** A delivery was settled: the broker may send another. */
-  settled(queue: string): void {
+  /** A delivery was settled: the broker may send another. @param since when that could have begun at the earliest. */
+  settled(queue: string, since?: number): void {
     const lane = this.#lanes.get(queue);
     if (!lane) return;
     // Those on their way already come before the one that this makes room for.
     const before = this.prefetch - lane.inHand;
-    if (this.#probe === undefined && before >= 0) this.#probe = { lane, at: performance.now(), before };
+    if (this.#probe === undefined && before >= 0)
+      this.#probe = { lane, at: since ?? performance.now(), before };
     if (lane.inHand > 0) lane.inHand--;
   }
 

@@ -68,13 +68,13 @@ export class WaitingJobs {
 
   /** Counts the time of a job if it was not started at once. */
   watch(job: HeldJob): void {
-    if (!job.started) this.#overdue.add(job, this.#clock.now());
+    if (!job.started) job.overdue = this.#overdue.add(job, this.#clock.now());
   }
 
   /** The most urgent job, which leaves the line; undefined when there is none. */
   take(): HeldJob | undefined {
     for (let job = this.#ready.take(); job; job = this.#ready.take()) {
-      this.#overdue.delete(job);
+      if (job.overdue) this.#overdue.delete(job.overdue);
       if (job.givenBack) continue;
       job.started = true;
       return job;

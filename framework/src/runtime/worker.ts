@@ -108,7 +108,7 @@ export class Worker {
       clock,
       paused: () => this.#paused,
       known: (job) => this.#known(job),
-      run: async (job) => this.#run(job),
+      run: (job) => new Promise((resolve) => this.#run(job, undefined, resolve)),
       putBack: (job) => settler.putBack(job),
       refuse: (delivery, refusal) => this.#refuse(delivery, refusal),
       condemn: (job, error) => settler.condemn(job, 'crashed', error),
@@ -299,7 +299,7 @@ export class Worker {
         break;
       }
       const job = this.#waiting.take();
-      if (job) void this.#run(job, this.#leave);
+      if (job) this.#run(job, this.#leave);
       else solo.leave();
     }
     this.#filling = false;
@@ -317,31 +317,30 @@ export class Worker {
   };
 
   /** Runs a job and settles it. Its slot is free, and `freed` called, when its handler is done. */
-  #run(job: HeldJob, freed?: () => void): void | Promise<void> {
+  #run(job: HeldJob, freed?: () => void, settled?: () => void): void {
     const { epoch } = this.#tuning;
     const startedAt = performance.now();
     this.#running++;
     this.#jobs.started(job);
     const settle = (ended: EndedAttempt) => {
+      const endedAt = performance.now();
       this.#running--;
-      this.#tuning.ended(epoch, performance.now() - startedAt);
+      this.#tuning.ended(epoch, endedAt - startedAt);
       this.#moving++;
       freed?.();
-      return this.#settle(job, ended);
+      this.#options.settler.settle(job, ended, (final) => {
+        this.#done(job, final, endedAt);
+        settled?.();
+      });
     };
     const ended = job.executor.execute(job);
-    return ended instanceof Promise ? ended.then(settle) : settle(ended);
+    if (ended instanceof Promise) void ended.then(settle);
+    else settle(ended);
   }
 
-  #settle(job: HeldJob, ended: EndedAttempt): void | Promise<void> {
-    const settled = this.#options.settler.settle(job, ended);
-    if (settled instanceof Promise) return settled.then((final) => this.#done(job, final));
-    this.#done(job, settled);
-  }
-
-  #done(job: HeldJob, settled: boolean): void {
+  #done(job: HeldJob, settled: boolean, endedAt: number): void {
     this.#moving--;
-    this.#tuning.settled(job.delivery.queue);
+    this.#tuning.settled(job.delivery.queue, endedAt);
     this.#jobs.ended(job, settled);
     if (this.#idle) this.#whenIdle?.();
   }

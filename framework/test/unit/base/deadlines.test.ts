@@ -26,29 +26,46 @@ describe('Deadlines', () => {
 
   it('tells nothing of items that were taken away in time', () => {
     const { clock, overdue, deadlines, add } = watch(100);
-    add('a');
+    const a = add('a');
     clock.advance(50);
     add('b');
-    deadlines.delete('a');
+    const c = add('c');
+    add('d');
+    deadlines.delete(a);
+    deadlines.delete(c);
     clock.advance(100);
-    expect(overdue).to.deep.equal([['b', 150]]);
+    expect(overdue).to.deep.equal([
+      ['b', 150],
+      ['d', 150],
+    ]);
   });
 
   it('keeps one timer for any number of items, and none when it has none left', () => {
     const { clock, deadlines, add } = watch(100);
-    for (let i = 0; i < 1_000; i++) add(String(i));
+    const added = Array.from({ length: 1_000 }, (_, i) => add(String(i)));
     expect(clock.nextAt).to.equal(100);
-    for (let i = 0; i < 1_000; i++) deadlines.delete(String(i));
+    for (const each of added) deadlines.delete(each);
     clock.advance(100);
     expect(clock.nextAt).to.equal(undefined);
     add('later');
     expect(clock.nextAt).to.equal(200);
   });
 
+  it('may be told of an item that is over, and goes on with the others', () => {
+    const { clock, overdue, deadlines, add } = watch(100);
+    const a = add('a');
+    clock.advance(100);
+    add('b');
+    deadlines.delete(a);
+    clock.advance(100);
+    expect(overdue.map(([item]) => item)).to.deep.equal(['a', 'b']);
+  });
+
   it('tells nothing after stop', () => {
     const { clock, overdue, deadlines, add } = watch(100);
-    add('a');
+    const a = add('a');
     deadlines.stop();
+    deadlines.delete(a);
     clock.advance(1_000);
     expect(overdue).to.deep.equal([]);
   });
