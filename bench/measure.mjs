@@ -5,7 +5,7 @@ const task = JSON.parse(process.argv[2]);
 const { mode, system, variant, concurrency = 100, jobs, rate, url, databaseUrl, queue } = task;
 const { open } = await import(`./systems/${system}.mjs`);
 const payload = { to: 'ada@example.com', text: 'x'.repeat(160) }; // 200 bytes of JSON
-const opened = await open({ url, databaseUrl, queue, variant });
+const opened = await open({ url, databaseUrl, queue, variant, auto: task.auto });
 const server = listener(new URL(url).port || 5672);
 
 const result = await modes()[mode]();
@@ -22,19 +22,17 @@ function modes() {
         for (let i = 0; i < jobs; i++) await opened.one(payload);
       });
     },
-    async 'enqueue bulk'() {
-      await opened.many(2_000, payload);
-      return timed(jobs, () => opened.many(jobs, payload));
-    },
-    async drain() {
-      await opened.many(jobs, payload);
-      if (variant.includes('delay')) await new Promise((resolve) => setTimeout(resolve, 6_000));
-      return drained(jobs);
-    },
+    'enqueue bulk': bulk,
+    'enqueue lanes': bulk,
+    /** Of a queue that was filled before. */
+    drain: () => drained(jobs),
     async fill() {
       await opened.many(jobs, payload);
+      if (variant.includes('delay')) await new Promise((resolve) => setTimeout(resolve, 6_000));
       return {};
     },
+    /** Only to clean up. */
+    nothing: async () => ({}),
     /** Of a queue that was filled before, and that others may drain too: when the first and the last job ran. */
     async share() {
       let first;
@@ -49,7 +47,6 @@ function modes() {
         await new Promise((resolve) => setTimeout(resolve, 100));
       return { first, last, count };
     },
-    backlog: () => drained(jobs),
     latency() {
       const took = [];
       return paced(
@@ -61,8 +58,32 @@ function modes() {
         took,
       );
     },
-    lateness() {
+    /** Of a queue in which many less urgent jobs wait: from the confirm of one to its start. */
+    async urgent() {
+      const started = [];
+      const confirmed = [];
+      let all;
+      const finished = new Promise((resolve) => (all = resolve));
+      await opened.start(concurrency, ({ at }) => {
+        if (at !== undefined) {
+          started[at] = performance.now();
+          if (started.filter(Boolean).length === jobs) all();
+        }
+        return pause(task.handlerMs);
+      });
+      await pause(1_000);
+      for (let i = 0; i < jobs; i++) {
+        await pause(Math.random() * 100);
+        await opened.one({ ...payload, at: i }, { priority: 2 });
+        confirmed[i] = performance.now();
+      }
+      await finished;
+      return percentiles(started.map((at, i) => Math.max(0, at - confirmed[i])));
+    },
+    async lateness() {
       const late = [];
+      // A deployment declares the ways of delayed jobs once in its life.
+      for (let i = 0; i < 60; i++) await opened.one(payload, { delay: 100 + 80 * i });
       return paced(
         () => {
           const delay = 100 + Math.round(Math.random() * 4_900);
@@ -73,6 +94,11 @@ function modes() {
       );
     },
   };
+}
+
+async function bulk() {
+  await opened.many(2_000, payload);
+  return timed(jobs, () => opened.many(jobs, payload));
 }
 
 async function timed(count, work) {
@@ -98,14 +124,16 @@ function clock() {
   };
 }
 
-/** From the first job to the last: connecting and starting is not counted. */
+/** After a warm-up to the last job: connecting, starting and compiling is not counted. */
 function drained(count) {
+  const warmUp = Math.ceil(Math.max(count / 10, Math.min(1_500, count / 3)));
   let done = 0;
   let since;
   return new Promise((resolve, reject) => {
     const onJob = () => {
-      since ??= clock();
-      if (++done === count) resolve(since(count));
+      done++;
+      if (done === warmUp) since = clock();
+      else if (done === count) resolve(since(count - warmUp));
     };
     opened.start(concurrency, onJob).catch(reject);
   });
@@ -115,23 +143,32 @@ function drained(count) {
 async function paced(send, onJob, noted) {
   let done = 0;
   let all;
-  const total = jobs + 100;
+  const warmUp = mode === 'latency' ? 2_000 : 0;
   const finished = new Promise((resolve) => (all = resolve));
   await opened.start(concurrency, (given) => {
     onJob(given);
-    if (++done === total) all();
+    if (++done === jobs + warmUp + (mode === 'lateness' ? 60 : 0)) all();
   });
-  for (let i = 0; i < 100; i++) await send();
+  for (let i = 0; i < warmUp; i += 20) await Promise.all(Array.from({ length: 20 }, send));
   const started = performance.now();
   const sending = [];
   for (let sent = 0; sent < jobs;) {
-    const due = Math.min(jobs, Math.floor(((performance.now() - started) / 1_000) * rate));
+    const due =
+      rate === 0 ? jobs : Math.min(jobs, Math.floor(((performance.now() - started) / 1_000) * rate));
     for (; sent < due; sent++) sending.push(send());
     await new Promise((resolve) => setTimeout(resolve, 1));
   }
   await Promise.all(sending);
   await finished;
-  const sorted = noted.slice(mode === 'latency' ? 100 : 0).sort((a, b) => a - b);
+  return percentiles(noted.slice(warmUp));
+}
+
+function percentiles(values) {
+  const sorted = values.sort((a, b) => a - b);
   const at = (part) => sorted[Math.min(sorted.length - 1, Math.floor(part * sorted.length))];
   return { p50Ms: at(0.5), p99Ms: at(0.99), early: sorted.filter((ms) => ms < 0).length };
+}
+
+function pause(ms) {
+  return new Promise((resolve) => setTimeout(resolve, ms));
 }

@@ -1,4 +1,5 @@
 // Rows of all rounds as one row for each measurement, and as Markdown.
+import { barsTable } from './bars.mjs';
 
 export function median(values) {
   const sorted = [...values].sort((a, b) => a - b);
@@ -11,19 +12,25 @@ export function median(values) {
 export function summarize(measured) {
   const groups = Map.groupBy ? Map.groupBy(measured, keyOf) : grouped(measured);
   return [...groups.values()].map((rounds) => {
-    const [{ mode, system, variant, concurrency, load, processes, waiting, dueRate }] = rounds;
+    const [{ mode, system, variant, concurrency, load, processes, waiting, dueRate, handlerMs }] = rounds;
     const of = (name) => {
       const values = rounds.map((row) => row[name]).filter((value) => typeof value === 'number');
       return values.length > 0 ? median(values) : undefined;
     };
     const rates = rounds.map(({ rate }) => rate).filter((rate) => rate !== undefined);
     return {
-      mode, system, variant, concurrency, load, processes, waiting, dueRate,
+      mode, system, variant, concurrency, load, processes, waiting, dueRate, handlerMs, rounds: rounds.length,
       rate: of('rate'), min: rates.length ? Math.min(...rates) : undefined, max: rates.length ? Math.max(...rates) : undefined,
       p50Ms: of('p50Ms'), p99Ms: of('p99Ms'), early: of('early'),
       clientCpuPer10k: of('clientCpuPer10k'), brokerCpuPer10k: of('brokerCpuPer10k'), rssMb: of('rssMb'),
     }; // prettier-ignore
   });
+}
+
+/** Rows with those of earlier runs that they have none for, in their order. */
+export function withEarlier(rows, earlier) {
+  const own = new Set(rows.map(keyOf));
+  return [...earlier.filter((row) => !own.has(keyOf(row))), ...rows];
 }
 
 function keyOf({ mode, system, variant, concurrency, load, processes, waiting, dueRate }) {
@@ -52,14 +59,17 @@ export function markdown(rows, { machine, versions, rounds, settings, busy }) {
     '',
     `Versions: ${versions}.`,
     '',
-    `Medians of ${rounds} interleaved round${rounds > 1 ? 's' : ''}, lowest–highest in brackets; ratios are to bare amqplib's best recipe in the same place. Server CPU is all that the server used meanwhile, for others too.`,
+    `Medians of ${rounds} interleaved round${rounds > 1 ? 's' : ''}, lowest–highest in brackets; ratios are to bare amqplib's best recipe in the same place, unless said otherwise. Server CPU is all that the server used meanwhile, for others too.`,
     '',
   ];
+  lines.push(...barsTable(rows));
   const sections = [...new Set(rows.map(sectionOf))];
   for (const section of sections) {
     const own = rows.filter((row) => sectionOf(row) === section);
     const base = own.find(({ system, variant }) => system === 'amqplib' && variant === 'best') ?? own[0];
-    lines.push(`### ${section}`, '');
+    const against =
+      base === own[0] && base.system !== 'amqplib' ? `Ratios are to ${nameOf(base)}.` : undefined;
+    lines.push(`### ${section}`, '', ...(against ? [against, ''] : []));
     const timesOnly = own.every(({ rate }) => rate === undefined);
     lines.push(
       timesOnly
@@ -68,7 +78,7 @@ export function markdown(rows, { machine, versions, rounds, settings, busy }) {
     );
     lines.push(timesOnly ? '|---|---|---|---|---|---|' : '|---|---|---|---|---|---|');
     for (const row of own) {
-      const name = row.variant ? `${row.system}, ${row.variant}` : row.system;
+      const name = nameOf(row);
       lines.push(
         timesOnly
           ? `| ${name} | ${fixed(row.p50Ms, 2)} | ${fixed(row.p99Ms, 1)} | ${fixed(row.p50Ms / base.p50Ms, 2)} / ${fixed(row.p99Ms / base.p99Ms, 2)} | ${row.early ?? 0} | ${fixed(row.rssMb, 0)} |`
@@ -82,11 +92,20 @@ export function markdown(rows, { machine, versions, rounds, settings, busy }) {
   return lines.join('\n');
 }
 
-function sectionOf({ mode, concurrency, load, processes, dueRate }) {
-  if (mode === 'latency') return load ? `Latency at ${load * 100} % of capacity` : 'Latency at 100 jobs/s';
+function nameOf({ system, variant, waiting, mode }) {
+  const jobs = waiting?.toLocaleString('en-US');
+  return [system, variant, mode === 'backlog' && `${jobs} waiting`].filter(Boolean).join(', ');
+}
+
+function sectionOf({ mode, concurrency, load, processes, dueRate, waiting, handlerMs }) {
+  if (mode === 'latency')
+    return load ? `Latency at ${Math.round(load * 100)} % of capacity` : 'Latency at 100 jobs/s';
   if (mode === 'lateness') return `Lateness of delayed jobs, ${dueRate} enqueued a second, delays 0.1–5 s`;
   if (mode === 'scale-out')
     return `Scale-out, ${processes} worker process${processes > 1 ? 'es' : ''}, concurrency ${concurrency} each`;
+  if (mode === 'enqueue lanes') return 'Enqueue bulk, to one plain queue and to three lanes in turn';
+  if (mode === 'urgent')
+    return `From confirm to start of an urgent job behind ${waiting.toLocaleString('en-US')} others, concurrency ${concurrency}, handlers of ${handlerMs} ms`;
   if (mode === 'backlog') return 'Backlog: 10,000 jobs of a queue that holds more';
   if (mode === 'feature') return `Cost of features, drain at concurrency ${concurrency}`;
   return concurrency

@@ -1,5 +1,6 @@
 #!/usr/bin/env node
-// npm run bench [-- --quick] [--json FILE] [--markdown FILE] [--modes drain,enqueue,…] [--systems jobrail,amqplib,…] [--rounds N]
+// npm run bench [-- --quick] [--json FILE] [--markdown FILE] [--modes drain,enqueue,…] [--systems jobrail,amqplib,…]
+//   [--rounds N] [--with FILE]: with the rows that another run has written by --json, of what is not measured now
 // Jobrail beside bare amqplib and what people would use instead; interleaved, each measurement in a process of its own.
 import { execFileSync, spawn } from 'node:child_process';
 import { existsSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
@@ -10,7 +11,7 @@ import { freePorts } from '../scripts/free-ports.mjs';
 import { startPostgres } from '../scripts/postgres.mjs';
 import { startRabbitmq } from '../scripts/rabbitmq.mjs';
 import { plan } from './plan.mjs';
-import { markdown, median, summarize } from './report.mjs';
+import { markdown, median, summarize, withEarlier } from './report.mjs';
 
 const here = import.meta.dirname;
 const { values: args } = parseArgs({
@@ -21,6 +22,7 @@ const { values: args } = parseArgs({
     modes: { type: 'string' },
     systems: { type: 'string' },
     rounds: { type: 'string' },
+    with: { type: 'string', multiple: true },
   },
 });
 const rounds = Number(args.rounds ?? (args.quick ? 1 : 3));
@@ -41,6 +43,7 @@ const urls = {
   postgres: process.env.DATABASE_URL,
 };
 const notes = [];
+const earlier = (args.with ?? []).flatMap((file) => JSON.parse(readFileSync(file, 'utf8')).rows);
 for (const signal of ['SIGINT', 'SIGTERM'])
   process.once(signal, () => void end().then(() => process.exit(130)));
 try {
@@ -142,7 +145,7 @@ async function main() {
 
 /** Writes what is measured so far, and returns it as Markdown. */
 function tell(measured, settings) {
-  const rows = summarize(measured);
+  const rows = withEarlier(summarize(measured), earlier);
   const machine = `${cpus().length} × ${cpus()[0].model.trim()}, ${Math.round(totalmem() / 2 ** 30)} GB, ${process.platform} ${release()}`;
   const facts = { machine, versions: versions(), rounds, settings: [...settings], busy: busy() };
   const text = markdown(rows, facts) + notes.map((note) => `- ${note}.\n`).join('');
@@ -157,9 +160,12 @@ async function run(task, measured) {
   const queue = `bench-${process.pid}-${Math.random().toString(36).slice(2, 8)}`;
   const given = { ...task, queue, databaseUrl: urls.postgres };
   if (mode === 'scale-out') return scaleOut(given);
-  if (mode === 'backlog') {
-    await child({ ...given, mode: 'fill', jobs: waiting, keep: true });
-    return { ...task, ...(await child(given)) };
+  if (['drain', 'feature', 'backlog', 'urgent'].includes(mode)) {
+    // By another process: what enqueueing leaves on the heap is none of the worker's.
+    const lanes = mode === 'urgent' ? { variant: 'events off' } : {};
+    await child({ ...given, ...lanes, mode: 'fill', jobs: waiting ?? task.jobs, keep: true });
+    const result = await child({ ...given, mode: mode === 'urgent' ? mode : 'drain' });
+    return { ...task, rate: undefined, ...result };
   }
   if (load) {
     const jobsPerSecond = load * capacity(task, measured);
@@ -169,14 +175,14 @@ async function run(task, measured) {
       ...(await child({ ...given, rate: jobsPerSecond, jobs: Math.round(jobsPerSecond * task.seconds) })),
     };
   }
-  const result = await child({ ...given, mode: mode === 'feature' ? 'drain' : mode });
+  const result = await child(given);
   return { ...task, rate: undefined, ...(mode === 'lateness' && { dueRate: rate }), ...result };
 }
 
 /** Jobs a second that one process can enqueue and drain at the same time, from what was measured before. */
 function capacity({ system, variant }, measured) {
   const of = (mode) =>
-    measured
+    [...earlier, ...measured]
       .filter(
         (row) =>
           row.system === system &&
@@ -195,7 +201,7 @@ async function scaleOut(task) {
   const parts = await Promise.all(
     Array.from({ length: processes }, () => child({ ...task, mode: 'share', concurrency: 100, keep: true })),
   );
-  await child({ ...task, mode: 'fill', jobs: 0 });
+  await child({ ...task, mode: 'nothing' });
   const ran = parts.filter(({ count }) => count > 0);
   const seconds =
     (Math.max(...ran.map(({ last }) => last)) - Math.min(...ran.map(({ first }) => first))) / 1_000;

@@ -1,4 +1,5 @@
-// Jobrail. Variants: `default`; `events off` (and a schema that accepts everything); and one for each feature on top of that.
+// Jobrail. Variants: `default`, with the prefetch that it finds by itself; `events off`, with a schema that accepts everything and
+// as large a prefetch as everybody has here; and one for each feature on top of that. Handlers are async functions.
 import { spawn } from 'node:child_process';
 import { createRequire } from 'node:module';
 import { tmpdir } from 'node:os';
@@ -11,7 +12,7 @@ const { connect } = require('amqplib');
 const { z } = require('zod');
 
 export const settings =
-  'quorum queues, persistent, confirms, acks after the confirmed outcome; log level warn';
+  'quorum queues, persistent, confirms, acks after the confirmed outcome; log level warn; `default` finds its prefetch by itself, everybody else has a prefetch of the concurrency';
 export const server = 'rabbitmq';
 
 const anything = { '~standard': { version: 1, vendor: 'bench', validate: (value) => ({ value }) } };
@@ -22,19 +23,24 @@ const checked = z.object({
   due: z.number().optional(),
 });
 
-export async function open({ url, queue: prefix, variant, databaseUrl }) {
+export async function open({ url, queue: prefix, variant, databaseUrl, auto }) {
   const is = (word) => variant.includes(word);
-  const events = variant === 'default' || is('events on') || is('tracing') ? {} : { events: 'off' };
+  const events =
+    is('default') || is('events on')
+      ? is('best-effort')
+        ? { events: 'best-effort' }
+        : {}
+      : { events: 'off' };
   const lanes = is('priorities') ? 3 : 1;
-  const payload = variant === 'default' || is('validation') || is('tracing') ? checked : anything;
+  const payload = is('default') || is('validation') ? checked : anything;
   const contract = defineJob('bench.job', { queue: defineQueue('bench', { priorities: lanes }), payload });
   const telemetry = is('tracing') ? await trace(is('1 %') ? 0.01 : 1) : undefined;
   let onJob = () => undefined;
   let runs = 0;
   class Noop {
-    handle(given, job) {
+    async handle(given, job) {
       if (is('retries') && job.attempt === 1 && ++runs % 10 === 0) throw new Error('once');
-      onJob(given);
+      return onJob(given);
     }
   }
   Job(contract, {
@@ -63,13 +69,13 @@ export async function open({ url, queue: prefix, variant, databaseUrl }) {
     },
     async start(concurrency, handle) {
       onJob = handle;
-      const auto = is('auto');
+      const slots = auto || is('default') ? { concurrency } : { concurrency, prefetch: concurrency };
       service = new JobService({
         url,
         prefix,
         name: 'bench',
         handlers: [Noop],
-        queues: { bench: auto ? {} : { concurrency, prefetch: concurrency } },
+        queues: { bench: slots },
         log: pino({ level: 'warn' }),
         ...(is('idempotency') && {
           store: is('PostgreSQL') ? databaseUrl : `sqlite:${join(tmpdir(), `${prefix}.db`)}`,
