@@ -163,10 +163,11 @@ export interface Broker {
 
   /**
    * Opens a line on which messages are sent that may be answered: each gets this line as its address, in `replyTo`. An
-   * answer may be lost, and nothing is kept for a line that is gone. Absent where a broker has no such thing.
+   * answer is sent to that address by the default exchange; it may be lost, nothing is kept for a line that is gone, and the
+   * confirm of an answer says nothing.
    * @throws BrokerError
    */
-  openReplies?(options: ReplyLineOptions): Promise<ReplyLine>;
+  openReplies(options: ReplyLineOptions): Promise<ReplyLine>;
 
   /** Of a queue or a stream; undefined when there is none. */
   depth(queue: string): Promise<QueueDepth | undefined>;

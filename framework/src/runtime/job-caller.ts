@@ -1,5 +1,5 @@
 import { type Clock } from '../base/clock.js';
-import { BrokerError, ConfigError, JobrailError } from '../base/errors.js';
+import { BrokerError, JobrailError } from '../base/errors.js';
 import { compose } from '../base/pipeline.js';
 import { type Contract, type ResultOf, validateResult } from '../model/contract.js';
 import { type Filter, publishSteps, type Sending } from '../model/filter.js';
@@ -70,13 +70,8 @@ export class JobCaller {
   }
 
   #open(): Promise<ReplyLine> {
-    if (!this.broker.openReplies) {
-      throw new ConfigError('JR_CONFIG_INVALID', 'This broker has no direct replies.', {
-        mend: 'client.run() needs RabbitMQ; on the memory broker look at the attempts of the test rail.',
-      });
-    }
     this.#line ??= this.broker.connect().then(() =>
-      this.broker.openReplies!({
+      this.broker.openReplies({
         onReply: (properties, body) => this.#heard(properties, body),
         onLost: () => this.#lost(),
       }),

@@ -7,6 +7,7 @@ import { declaring } from './promises/declaring.js';
 import { interruption } from './promises/interruption.js';
 import { ordering } from './promises/ordering.js';
 import { publishing } from './promises/publishing.js';
+import { replying } from './promises/replying.js';
 import { resizing } from './promises/resizing.js';
 import { routing } from './promises/routing.js';
 import { settling } from './promises/settling.js';
@@ -43,6 +44,7 @@ export function describeBroker(name: string, make: BrokerFactory): void {
     describe('ordering', () => ordering(current));
     describe('dead-lettering', () => deadLettering(current));
     describe('delaying', () => delaying(current));
+    describe('replying', () => replying(current));
     describe('streaming', () => streaming(current));
     describe('interruption', () => interruption(current));
   });

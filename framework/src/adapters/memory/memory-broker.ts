@@ -8,12 +8,15 @@ import type {
   ConsumeOptions,
   Delivery,
   QueueDepth,
+  ReplyLine,
+  ReplyLineOptions,
   StreamReading,
   StreamReadOptions,
   Subscription,
 } from '../../ports/broker.js';
 import { MemoryChannel } from './memory-channel.js';
 import { MemoryNode, missing } from './memory-node.js';
+import { MemoryReplyLine } from './memory-reply-line.js';
 import { MemoryStreamReading } from './memory-stream-reading.js';
 import { MemorySubscription } from './memory-subscription.js';
 
@@ -37,6 +40,7 @@ export class MemoryBroker implements Broker {
   readonly node: MemoryNode;
   readonly #subscriptions = new Set<MemorySubscription>();
   readonly #readings = new Set<MemoryStreamReading>();
+  readonly #lines = new Set<MemoryReplyLine>();
   readonly #pulls = new MemoryChannel();
   #declared: Topology = { exchanges: [], queues: [], bindings: [] };
   #handle: NodeJS.Timeout | undefined;
@@ -108,6 +112,13 @@ export class MemoryBroker implements Broker {
     return stored && this.#pulls.hold(source, stored);
   }
 
+  async openReplies(options: ReplyLineOptions): Promise<ReplyLine> {
+    await this.#open();
+    const line = new MemoryReplyLine(this.node, options, (message) => this.publish(message));
+    this.#lines.add(line);
+    return line;
+  }
+
   async depth(queue: string): Promise<QueueDepth | undefined> {
     await this.#open();
     const found = this.node.queue(queue) ?? this.node.stream(queue);
@@ -119,9 +130,11 @@ export class MemoryBroker implements Broker {
     clearInterval(this.#handle);
     this.#handle = undefined;
     this.#pulls.close();
-    await Promise.all([...this.#subscriptions, ...this.#readings].map((reader) => reader.close()));
+    const readers = [...this.#subscriptions, ...this.#readings, ...this.#lines];
+    await Promise.all(readers.map((reader) => reader.close()));
     this.#subscriptions.clear();
     this.#readings.clear();
+    this.#lines.clear();
   }
 
   /** Every request takes a turn, as one over a network does. */

@@ -33,6 +33,7 @@ export class MemoryNode implements QueueHost {
   readonly #exchanges = new Map<string, MemoryExchange>();
   readonly #queues = new Map<string, MemoryQueue>();
   readonly #streams = new Map<string, MemoryStream>();
+  readonly #lines = new Map<string, MessageTaker>();
 
   constructor(readonly clock: Clock = systemClock) {}
 
@@ -61,6 +62,15 @@ export class MemoryNode implements QueueHost {
 
   stream(name: string): MemoryStream | undefined {
     return this.#streams.get(name);
+  }
+
+  /** Lets the default exchange bring what is addressed to it. */
+  openLine(line: MessageTaker): void {
+    this.#lines.set(line.name, line);
+  }
+
+  closeLine({ name }: MessageTaker): void {
+    this.#lines.delete(name);
   }
 
   /** @throws TopologyError as the port says; what stands before the conflict in the plan has been declared. */
@@ -133,7 +143,7 @@ export class MemoryNode implements QueueHost {
   }
 
   #named(name: string): MessageTaker[] {
-    const queue = this.#queues.get(name) ?? this.#streams.get(name);
+    const queue = this.#queues.get(name) ?? this.#streams.get(name) ?? this.#lines.get(name);
     return queue ? [queue] : [];
   }
 
