@@ -28,6 +28,7 @@ import type { JobLog } from './model/job-context.js';
 import { defaultPrefix } from './model/topology.js';
 import type { Broker } from './ports/broker.js';
 import type { Database } from './ports/database.js';
+import type { UniqueStore } from './ports/unique-store.js';
 import { sendControl } from './runtime/control.js';
 import { JobCaller } from './runtime/job-caller.js';
 import { EventRecorder } from './runtime/event-recorder.js';
@@ -68,6 +69,8 @@ export interface JobClientOptions {
   broker?: Broker;
   /** Where the keys of unique jobs are kept: as `store` of JobService, but without a default. Default: JOBRAIL_STORE_URL. */
   store?: string | Database;
+  /** Keeps the keys of unique jobs instead of `store`. */
+  uniqueStore?: UniqueStore;
   clock?: Clock;
 }
 
@@ -83,6 +86,7 @@ const knownOptions = [
   'monitor',
   'broker',
   'store',
+  'uniqueStore',
   'clock',
 ];
 
@@ -136,7 +140,8 @@ export class JobClient {
     this.#broker = brokerOf(options, this.#options.name);
     this.#ownsBroker = options.broker === undefined;
     this.#store = new ConfiguredStore(options.store);
-    this.#unique = new UniqueJobs({ ...this.#options, openDatabase: () => this.#store.open() });
+    const { uniqueStore } = options;
+    this.#unique = new UniqueJobs({ ...this.#options, uniqueStore, openDatabase: () => this.#store.open() });
     this.#events = recorderOf(this.#options, 'best-effort', this.#broker, silentLog());
     if (this.#events) this.#filters.push(eventsFilter(this.#events, this.#options.clock));
   }

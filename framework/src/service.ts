@@ -22,6 +22,7 @@ import { Control } from './runtime/control.js';
 import type { EventRecorder } from './runtime/event-recorder.js';
 import type { Database } from './ports/database.js';
 import type { IdempotencyStore } from './ports/idempotency-store.js';
+import type { UniqueStore } from './ports/unique-store.js';
 import { Effects } from './runtime/effects.js';
 import { Executor } from './runtime/executor.js';
 import { type BoundHandler, bindHandlers } from './runtime/handlers.js';
@@ -74,13 +75,15 @@ export interface JobServiceOptions extends Omit<JobClientOptions, 'name' | 'even
   store?: string | Database;
   /** Keeps the keys of idempotent handlers instead of `store`. */
   idempotencyStore?: IdempotencyStore;
+  /** Keeps the keys of unique jobs instead of `store`. */
+  uniqueStore?: UniqueStore;
   /** Default: pino, readable on a terminal, JSON lines otherwise, level from LOG_LEVEL. */
   log?: Logger;
 }
 
 const knownOptions = [
   'name', 'handlers', 'modules', 'queues', 'gracePeriod', 'abandonAfter', 'brokerAckTimeout', 'watchdog', 'health', 'log',
-  'store', 'idempotencyStore',
+  'store', 'idempotencyStore', 'uniqueStore',
   'url', 'tls', 'prefix', 'connectTimeout', 'publishTimeout', 'maxPayloadBytes', 'events', 'broker', 'clock',
 ]; // prettier-ignore
 
@@ -150,6 +153,7 @@ export class JobService {
       ...this.#settings,
       log: this.#log,
       idempotencyStore: options.idempotencyStore,
+      uniqueStore: options.uniqueStore,
       store: this.#store,
     });
     const { watchdog = '30s' } = options;

@@ -3,6 +3,7 @@ import { randomUUID } from 'node:crypto';
 import { AmqpBroker } from './adapters/amqp/amqp-broker.js';
 import { MemoryBroker } from './adapters/memory/memory-broker.js';
 import { MemoryIdempotencyStore } from './adapters/memory/memory-idempotency-store.js';
+import { MemoryUniqueStore } from './adapters/memory/memory-unique-store.js';
 import { showMs } from './base/duration.js';
 import { VirtualClock } from './base/virtual-clock.js';
 import { JobClient } from './client.js';
@@ -18,6 +19,14 @@ import { JobService, type QueueOptions } from './service.js';
 
 export { VirtualClock } from './base/virtual-clock.js';
 export { MemoryBroker } from './adapters/memory/memory-broker.js';
+export {
+  checkIdempotent,
+  type CheckIdempotentOptions,
+  type EnqueuedInTrial,
+  type IdempotencyFault,
+  type IdempotencyReport,
+  type TrialPayload,
+} from './check-idempotent.js';
 
 /** One attempt, as a test looks at it. */
 export interface RailAttempt {
@@ -136,7 +145,8 @@ export async function createTestRail(options: TestRailOptions): Promise<TestRail
     options.queues ?? Object.fromEntries(definitions.map(({ contract }) => [contract.queue.name, {}]));
   const queues = Object.fromEntries(Object.entries(given).map(([name, queue]) => [name, fixedSlots(queue)]));
   const { handlers, modules = [] } = options;
-  const shared = { broker, clock, prefix: 'test', events: 'off' } as const;
+  const uniqueStore = new MemoryUniqueStore(clock);
+  const shared = { broker, clock, uniqueStore, prefix: 'test', events: 'off' } as const;
   const client = new JobClient({ ...shared, name: 'test' });
   const service = new JobService({
     ...shared,

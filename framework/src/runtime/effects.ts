@@ -10,14 +10,16 @@ import { JobContext, type JobLog } from '../model/job-context.js';
 import { JobTransaction } from '../model/job-transaction.js';
 import type { Database } from '../ports/database.js';
 import type { IdempotencyStore } from '../ports/idempotency-store.js';
+import type { UniqueStore } from '../ports/unique-store.js';
 import type { BoundHandler } from './handlers.js';
 import { UniqueJobs } from './unique-jobs.js';
 
 export interface EffectsOptions {
   clock: Clock;
   log: JobLog;
-  /** Instead of keys in the database. */
+  /** Each instead of keys in the database. */
   idempotencyStore?: IdempotencyStore | undefined;
+  uniqueStore?: UniqueStore | undefined;
   prefix: string;
   /** The store of the service; asked for when a handler or job needs it. */
   store: { open(): Promise<Database> | undefined; openOrDefault(): Promise<Database> };
@@ -35,10 +37,7 @@ export class Effects {
     this.unique = new UniqueJobs({ ...options, openDatabase: () => options.store.open() });
   }
 
-  /** Binds `JobTransaction` for what handlers are built with. */
-  readonly module = new ContainerModule(({ bind }) => {
-    bind(JobTransaction).toResolvedValue((job: JobContext) => this.#transactionOf(job), [JobContext]);
-  });
+  readonly module = transactionModule(() => this.#transactions);
 
   /** Opens the store, and makes or updates its tables, if a handler is idempotent. @throws StoreError, ConfigError */
   async open(handlers: readonly BoundHandler[]): Promise<void> {
@@ -74,16 +73,23 @@ export class Effects {
     await this.unique.close();
     if (this.#store !== this.options.idempotencyStore) await this.#store?.close();
   }
+}
 
-  #transactionOf(job: JobContext): JobTransaction {
-    const transaction = this.#transactions?.of(job);
-    if (transaction) return transaction;
-    throw new ConfigError(
-      'JR_CONFIG_INVALID',
-      `The handler of "${job.contract}" asks for a JobTransaction, but is not idempotent, or the store is no PostgreSQL.`,
-      {
-        mend: 'Give "idempotency" in its @Job, and a postgres:// URL as "store" of JobService or in JOBRAIL_STORE_URL.',
-      },
-    );
-  }
+/** Binds `JobTransaction` for what handlers are built with. @param open those that there are, where the store has any. */
+export function transactionModule(open: () => PostgresJobTransactions | undefined): ContainerModule {
+  return new ContainerModule(({ bind }) => {
+    bind(JobTransaction).toResolvedValue((job: JobContext) => transactionOf(job, open()), [JobContext]);
+  });
+}
+
+function transactionOf(job: JobContext, transactions: PostgresJobTransactions | undefined): JobTransaction {
+  const transaction = transactions?.of(job);
+  if (transaction) return transaction;
+  throw new ConfigError(
+    'JR_CONFIG_INVALID',
+    `The handler of "${job.contract}" asks for a JobTransaction, but is not idempotent, or the store is no PostgreSQL.`,
+    {
+      mend: 'Give "idempotency" in its @Job, and a postgres:// URL as "store" of JobService or in JOBRAIL_STORE_URL.',
+    },
+  );
 }

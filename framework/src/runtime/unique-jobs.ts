@@ -10,6 +10,8 @@ import type { UniqueStore } from '../ports/unique-store.js';
 export interface UniqueJobsOptions {
   clock: Clock;
   prefix: string;
+  /** Instead of keys in the database. */
+  uniqueStore?: UniqueStore | undefined;
   /** Undefined when none is configured. */
   openDatabase: () => Promise<Database> | undefined;
 }
@@ -91,10 +93,12 @@ export class UniqueJobs {
   /** The database itself is closed by whom it belongs to. */
   async close(): Promise<void> {
     const store = await this.#opening?.catch(() => undefined);
-    await store?.close();
+    if (store !== this.options.uniqueStore) await store?.close();
   }
 
   async #open(): Promise<UniqueStore> {
+    const { uniqueStore } = this.options;
+    if (uniqueStore) return uniqueStore;
     const database = await this.options.openDatabase();
     if (database) return SqlUniqueStore.open(database, this.options.clock);
     throw new StoreError('JR_STORE_UNSET', 'A job is to be unique, but no store is configured.', {

@@ -1,5 +1,7 @@
 import { expect } from 'chai';
+import { MemoryUniqueStore } from '../../src/adapters/memory/memory-unique-store.js';
 import { SqlUniqueStore, uniqueMigrations } from '../../src/adapters/sql/sql-unique-store.js';
+import { systemClock } from '../../src/base/clock.js';
 import type { UniqueStore } from '../../src/ports/unique-store.js';
 import { type Database, migrate } from '../../src/store.js';
 import { until } from './recorder.js';
@@ -177,6 +179,11 @@ function promises(open: () => Promise<UniqueStore>): void {
 }
 
 describe('UniqueStore', () => {
+  describe('in memory', () => {
+    const memory = new MemoryUniqueStore(systemClock);
+    promises(() => Promise.resolve(memory));
+  });
+
   onEachStore((corner) => {
     const stores: UniqueStore[] = [];
     const open = async (database?: Database) => {

@@ -78,6 +78,38 @@ describe('createTestRail', () => {
     await rail.close();
   });
 
+  it('gives the result of a job to whoever waits for it', async () => {
+    const Square = defineJob('rail.square', { queue, payload: z.number(), result: z.number() });
+    const rail = await createTestRail({
+      handlers: [
+        working(Square, (n, { attempt }) => {
+          if (attempt < 3) throw new Error('not yet');
+          return n * n;
+        }),
+      ],
+    });
+    const waited = rail.client.run(Square, 7, { within: '2h' });
+    await rail.drain();
+    expect(await waited).to.equal(49);
+    await rail.close();
+  });
+
+  it('keeps unique jobs in memory: debounces by the virtual clock, with the newest payload', async () => {
+    const seen: string[] = [];
+    const rail = await createTestRail({ handlers: [working(Work, ({ name }) => seen.push(name))] });
+    const unique = { key: 'index', for: '10m', on: 'keep-last' } as const;
+    const ids = new Set<string>();
+    for (const name of ['first', 'second', 'third']) {
+      ids.add((await rail.enqueue(Work, { name }, { delay: '5s', unique })).id);
+      await rail.advance(4_000);
+    }
+    expect(ids.size).to.equal(1);
+    expect(seen).to.deep.equal([]);
+    await rail.drain();
+    expect(seen).to.deep.equal(['third']);
+    await rail.close();
+  });
+
   it('builds handlers from modules, and takes filters and queue options', async () => {
     @injectable()
     class Book {
