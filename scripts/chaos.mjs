@@ -2,6 +2,7 @@
  * `npm run chaos`: what Jobrail promises, held against faults, from a fresh clone alone. See chaos/README.md.
  */
 import { bringUp } from './bring-up.mjs';
+import { startPostgres } from './postgres.mjs';
 import { startRabbitmqCluster } from './rabbitmq-cluster.mjs';
 import { startRabbitmq } from './rabbitmq.mjs';
 import { Unavailable } from './unavailable.mjs';
@@ -13,6 +14,7 @@ const machinery = {
   startRabbitmq: (/** @type {{ config?: string[] }} */ options) =>
     startRabbitmq({ ...options, note: console.log }),
   startRabbitmqCluster,
+  startPostgres,
   guardProcess,
   releaseProcess,
 };

@@ -1,6 +1,6 @@
 /**
- * A private PostgreSQL for tests: an own cluster in a temporary folder on a loopback port, without password and
- * without fsync. It is gone when its owner is gone (see watchdog.mjs).
+ * A private PostgreSQL for tests: an own cluster in a temporary folder on a loopback port, without password and, unless it
+ * is asked for, without fsync. It is gone when its owner is gone (see watchdog.mjs).
  */
 import { execFile } from 'node:child_process';
 import { chown, mkdtemp, readFile, realpath, rm } from 'node:fs/promises';
@@ -31,10 +31,11 @@ const START_MS = 60_000;
 /**
  * Starts a private PostgreSQL. Env JOBRAIL_POSTGRES=none pretends that none is installed.
  *
+ * @param {{ durable?: boolean }} [options] `durable`: what is committed waits for the disk, as in production.
  * @returns {Promise<Postgres>} Resolves when it accepts sessions.
  * @throws {Unavailable} when PostgreSQL is not installed; any other error is one that was found and did not start.
  */
-export async function startPostgres() {
+export async function startPostgres({ durable = false } = {}) {
   const bin = process.env.JOBRAIL_POSTGRES === 'none' ? undefined : await findPostgresFolder();
   if (!bin) {
     throw new Unavailable(
@@ -45,7 +46,7 @@ export async function startPostgres() {
   const folder = await mkdtemp(join(tmpdir(), 'jobrail-postgres-'));
   guardFolder(folder);
   const [port = 0] = await freePorts(1);
-  const cluster = new Cluster(bin, folder, port, await serverUser());
+  const cluster = new Cluster(bin, folder, port, { ...(await serverUser()), durable });
   try {
     await cluster.create();
     await cluster.start();
@@ -75,6 +76,7 @@ class Cluster {
   /** @type {number | undefined} */ pid;
   folder;
 
+  #durable;
   #bin;
   #port;
   #user;
@@ -84,9 +86,10 @@ class Cluster {
    * @param {string} bin
    * @param {string} folder
    * @param {number} port
-   * @param {{ uid?: number, gid?: number }} user
+   * @param {{ uid?: number, gid?: number, durable: boolean }} options
    */
-  constructor(bin, folder, port, user) {
+  constructor(bin, folder, port, { durable, ...user }) {
+    this.#durable = durable;
     this.#bin = bin;
     this.folder = folder;
     this.#port = port;
@@ -116,7 +119,7 @@ class Cluster {
       'listen_addresses=127.0.0.1',
       `port=${this.#port}`,
       'unix_socket_directories=',
-      'fsync=off',
+      ...(this.#durable ? [] : ['fsync=off']),
     ];
     const args = ['-D', this.#data, ...settings.flatMap((setting) => ['-c', setting])];
     const server = await OwnedProcess.start(join(this.#bin, 'postgres'), args, {

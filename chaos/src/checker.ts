@@ -28,6 +28,10 @@ export interface Verdict {
   condemned: string[];
   /** Completed although they had to die: the workload is not what the checker thinks. */
   spared: string[];
+  /** Where effects are kept: jobs with more than one, and jobs with none that were confirmed and did not have to die. */
+  effects: { doubled: string[]; missing: string[] } | undefined;
+  /** Where jobs are enqueued in transactions: those that ran, or are dead, although theirs was not committed. */
+  uncommittedRun: string[];
   recovery: Recovery;
 }
 
@@ -44,6 +48,9 @@ interface JobRecord {
 /** Holds what was confirmed against what was done. Pure: all it knows is in the history. */
 export function check(history: History): Verdict {
   const jobs = recordsOf(history.events);
+  const committed = history.committed && new Set(history.committed);
+  // Whoever commits and dies then notes nothing more: the database knows.
+  for (const id of committed ?? []) recordOf(jobs, id).confirmed = true;
   const dead = new Map(history.dead.map(({ id, reason }) => [id, reason]));
   const left = new Set(history.left.map(({ id }) => id));
   const ids = (matches: (job: JobRecord, id: string) => boolean) =>
@@ -64,6 +71,8 @@ export function check(history: History): Verdict {
     duplicateRuns: [...jobs.values()].reduce((sum, { attempts }) => sum + surplusRuns(attempts), 0),
     condemned: [...dead].filter(([id]) => !shouldDie(kindOf(id))).map(([id, reason]) => `${id} (${reason})`),
     spared: ids(({ completed }, id) => completed > 0 && shouldDie(kindOf(id))),
+    effects: history.effects && effectsOf(history.effects, jobs),
+    uncommittedRun: committed ? ids((job, id) => !committed.has(id) && (ran(job) || dead.has(id))) : [],
     recovery: recoveryOf(history),
   };
 }
@@ -83,14 +92,28 @@ export function startsOf(
 function recordsOf(events: readonly LedgerEvent[]): Map<string, JobRecord> {
   const jobs = new Map<string, JobRecord>();
   for (const event of events) {
-    let job = jobs.get(event.id);
-    if (!job) {
-      job = { confirmed: false, refused: false, intended: false, completed: 0, attempts: new Map() };
-      jobs.set(event.id, job);
-    }
-    enter(job, event);
+    enter(recordOf(jobs, event.id), event);
   }
   return jobs;
+}
+
+function recordOf(jobs: Map<string, JobRecord>, id: string): JobRecord {
+  let job = jobs.get(id);
+  if (!job) {
+    job = { confirmed: false, refused: false, intended: false, completed: 0, attempts: new Map() };
+    jobs.set(id, job);
+  }
+  return job;
+}
+
+function effectsOf(effects: readonly string[], jobs: ReadonlyMap<string, JobRecord>) {
+  const counts = new Map<string, number>();
+  for (const id of effects) counts.set(id, (counts.get(id) ?? 0) + 1);
+  const owed = [...jobs].filter(([id, { confirmed }]) => confirmed && !shouldDie(kindOf(id)));
+  return {
+    doubled: [...counts].filter(([, count]) => count > 1).map(([id]) => id),
+    missing: owed.filter(([id]) => !counts.has(id)).map(([id]) => id),
+  };
 }
 
 function enter(job: JobRecord, { what, attempt }: LedgerEvent): void {

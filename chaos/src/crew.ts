@@ -3,15 +3,18 @@ import { fileURLToPath } from 'node:url';
 import { ledgerPath } from './ledger.js';
 import type { ProcessGuard } from './machinery.js';
 import { Member } from './member.js';
-import type { ProducerSettings } from './producer.js';
+import type { MemberSettings } from './member-channel.js';
+import type { ProducerSettings } from './producing.js';
 import type { Random } from './random.js';
 import type { ScenarioSettings } from './scenario-settings.js';
-import type { WorkerSettings } from './worker.js';
+import type { WorkerSettings } from './serving.js';
 
 export interface CrewOptions {
   scenario: ScenarioSettings;
   /** Of all nodes. */
   urls: readonly string[];
+  /** Of the PostgreSQL, where there is one. */
+  storeUrl: string | undefined;
   guard: ProcessGuard;
   folder: string;
   prefix: string;
@@ -35,17 +38,20 @@ export const gracePatienceMs = 40_000;
 
 const here = (file: string) => new URL(file, import.meta.url);
 
-/** The producers and workers of a scenario. */
+/** The processes of a scenario. */
 export class Crew {
   readonly producers: readonly Member[];
   readonly workers: readonly Member[];
+  readonly relays: readonly Member[];
 
   constructor(private readonly options: CrewOptions) {
     this.producers = Array.from({ length: producerCount }, (_, i) => this.#producer(i));
     this.workers = Array.from({ length: workerCount }, (_, i) => this.#worker(i));
+    this.relays = Array.from({ length: options.scenario.relays ?? 0 }, (_, i) => this.#relay(i));
   }
 
   async start(): Promise<void> {
+    await Promise.all(this.relays.map((relay) => relay.start())); // they make the table of the outbox
     await Promise.all([...this.workers, ...this.producers].map((member) => member.start()));
   }
 
@@ -54,48 +60,66 @@ export class Crew {
     await Promise.all(this.producers.map((producer) => producer.finish()));
   }
 
-  /** Stops the workers as a deployment does; resolves to a sentence for each that did not end well. */
-  async stopWorkers(): Promise<string[]> {
-    const endings = await Promise.all(this.workers.map((worker) => worker.stop(gracePatienceMs)));
-    return endings.flatMap((ending, i) => badEnding(this.workers[i]!.name, ending));
+  /** Stops workers and relays as a deployment does; resolves to a sentence for each that did not end well. */
+  async stopServices(): Promise<string[]> {
+    const services = [...this.workers, ...this.relays];
+    const endings = await Promise.all(services.map((service) => service.stop(gracePatienceMs)));
+    return endings.flatMap((ending, i) => badEnding(services[i]!.name, ending));
   }
 
   async close(): Promise<void> {
-    await Promise.all([...this.producers, ...this.workers].map((member) => member.stop(0)));
+    const members = [...this.producers, ...this.workers, ...this.relays];
+    await Promise.all(members.map((member) => member.stop(0)));
   }
 
   #producer(index: number): Member {
-    const { jobs, scenario, prefix, random, folder, short } = this.options;
+    const { jobs, scenario, random, short } = this.options;
     const name = `producer-${index + 1}`;
     const own = Math.floor(jobs / producerCount) + (index < jobs % producerCount ? 1 : 0);
     const settings: ProducerSettings = {
-      name,
-      url: this.#urls(index),
-      prefix,
-      ledger: ledgerPath(folder, name),
+      ...this.#shared(name, index),
       seed: random.seed,
       jobs: own,
       perSecond: own / (scenario.seconds * (short ? shortTime : 1)),
       withFatal: scenario.withFatal ?? true,
       longestMs,
     };
-    return this.#member(name, here('producer.js'), settings);
+    return this.#member(name, scenario.producers?.entry ?? here('producer.js'), settings);
   }
 
   #worker(index: number): Member {
-    const { scenario, prefix, folder } = this.options;
     const name = `worker-${index + 1}`;
+    const {
+      entry = here('worker.js'),
+      nodeOptions,
+      watchdogMs = 30_000,
+      settings: more,
+    } = this.options.scenario.workers ?? {};
     const settings: WorkerSettings = {
+      ...this.#shared(name, index),
+      concurrency,
+      prefetch,
+      watchdogMs,
+      ...more,
+    };
+    return this.#member(name, entry, settings, nodeOptions);
+  }
+
+  #relay(index: number): Member {
+    const name = `relay-${index + 1}`;
+    return this.#member(name, here('relay.js'), this.#shared(name, index));
+  }
+
+  /** What every process is told. */
+  #shared(name: string, index: number): MemberSettings {
+    const { prefix, folder, storeUrl } = this.options;
+    return {
       name,
       url: this.#urls(index),
       prefix,
       ledger: ledgerPath(folder, name),
-      concurrency,
-      prefetch,
-      watchdogMs: scenario.workers?.watchdogMs ?? 30_000,
+      ...(storeUrl !== undefined && { store: storeUrl }),
     };
-    const { entry = here('worker.js'), nodeOptions } = scenario.workers ?? {};
-    return this.#member(name, entry, settings, nodeOptions);
   }
 
   #member(name: string, entry: URL, settings: object, nodeOptions: readonly string[] = []): Member {

@@ -33,4 +33,8 @@ export interface History {
   dead: readonly DeadLetter[];
   left: readonly LeftOver[];
   faults: readonly Fault[];
+  /** The job of each effect that workers left in the store; undefined where none are kept. */
+  effects?: readonly string[] | undefined;
+  /** Jobs whose transactions were committed; undefined where they are not enqueued in transactions. */
+  committed?: readonly string[] | undefined;
 }

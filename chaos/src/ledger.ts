@@ -6,10 +6,11 @@ import { basename, join } from 'node:path';
  *
  * A producer writes `intent` before it enqueues and then `confirmed`, `maybe` (rejected, may have been accepted all the
  * same) or `refused` (rejected, certainly not accepted). A worker writes `started` when the handler is called and
- * `completed`, `failed` or `snoozed` when it returns. A handler that does not return writes nothing more.
+ * `completed`, `failed` or `snoozed` when it returns. A handler that does not return writes nothing more. `postponed` is a job
+ * that came back later although no handler asked for it.
  */
 export type What =
-  'intent' | 'confirmed' | 'maybe' | 'refused' | 'started' | 'completed' | 'failed' | 'snoozed';
+  'intent' | 'confirmed' | 'maybe' | 'refused' | 'started' | 'completed' | 'failed' | 'snoozed' | 'postponed';
 
 export interface LedgerEvent {
   /** Milliseconds since 1970. */

@@ -23,6 +23,15 @@ export interface PrivateCluster {
   stop(): Promise<void>;
 }
 
+export interface PrivatePostgres {
+  readonly url: string;
+  /** Ends it at once, with all sessions; data and port are kept. */
+  kill(): Promise<void>;
+  /** Starts it again; resolves when it accepts sessions. */
+  start(): Promise<void>;
+  stop(): Promise<void>;
+}
+
 /** Ends processes when the process that started them is gone, however it went. */
 export interface ProcessGuard {
   guardProcess(pid: number): void;
@@ -31,5 +40,6 @@ export interface ProcessGuard {
 
 export interface Machinery extends ProcessGuard {
   startRabbitmq(options: { config?: string[] }): Promise<PrivateBroker>;
+  startPostgres(): Promise<PrivatePostgres>;
   startRabbitmqCluster(options: { config?: string[]; advanced?: string }): Promise<PrivateCluster>;
 }

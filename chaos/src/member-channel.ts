@@ -1,5 +1,16 @@
 /* The end of a member of the crew (see crew.ts) of its channel to the process that runs the scenario. */
 
+/** What every member is told. */
+export interface MemberSettings {
+  name: string;
+  url: string[];
+  prefix: string;
+  /** Path of its ledger. */
+  ledger: string;
+  /** URL of the PostgreSQL, in the scenarios that have one. */
+  store?: string;
+}
+
 /** Settings as they were given on the command line. */
 export function readSettings<Settings>(): Settings {
   const [, , json] = process.argv;

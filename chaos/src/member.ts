@@ -75,10 +75,13 @@ export class Member {
     this.#child?.kill(signal);
   }
 
-  /** Kills it; the supervisor starts it again. Resolves when the new process has been started (not: is ready). */
-  async kill(): Promise<void> {
+  /**
+   * Kills it; the supervisor starts it again. Resolves when the new process has been started (not: is ready).
+   * @param by what makes it end. Default: SIGKILL.
+   */
+  async kill(by: () => void = () => this.signal('SIGKILL')): Promise<void> {
     const again = once(this.#news, 'spawned');
-    this.signal('SIGKILL');
+    by();
     await again;
   }
 

@@ -32,7 +32,7 @@ export async function play(options: StageOptions & { scenario: Scenario }): Prom
     await scenario.faults(stage);
     await stage.crew.finishProducing();
     await untilQuiet(stage);
-    complaints.push(...(await stage.crew.stopWorkers()));
+    complaints.push(...(await stage.crew.stopServices()));
   } catch (error) {
     const late = options.signal.aborted;
     complaints.push(late ? 'the time was over' : String((error as Error).stack ?? error));
@@ -40,6 +40,7 @@ export async function play(options: StageOptions & { scenario: Scenario }): Prom
   await stage.close();
   await Promise.all(nodes.map((node) => node.start())); // no-op for those that run
   const history: History = {
+    ...(await stage.clearStore()),
     events: readLedgers(folder),
     dead: await survey.deadLetters(),
     left: await survey.leftOvers(),
@@ -58,7 +59,7 @@ export async function play(options: StageOptions & { scenario: Scenario }): Prom
 async function untilQuiet(stage: Stage): Promise<void> {
   const quiet = async () => {
     const { toComplete, toDie } = stage.progress.open();
-    if (toComplete > 0) return false;
+    if (toComplete > 0 || !(await stage.settled())) return false;
     return (await stage.survey.waiting()) === 0 && (await stage.survey.deadCount()) >= toDie;
   };
   await stage.until(async () => {
@@ -70,12 +71,13 @@ async function untilQuiet(stage: Stage): Promise<void> {
 
 /** What no scenario may show. */
 function judge(verdict: Verdict, recoveryBarMs: number | undefined): string[] {
-  const { lost, stuck, refusedRun, condemned, spared, recovery } = verdict;
+  const { lost, stuck, refusedRun, uncommittedRun, condemned, spared, recovery } = verdict;
   const slow = recovery.samplesMs.filter((ms) => recoveryBarMs !== undefined && ms > recoveryBarMs);
   return [
     ...some(lost, 'lost'),
     ...some(stuck, 'stuck'),
     ...some(refusedRun, 'run although the producer was told that they were not accepted'),
+    ...some(uncommittedRun, 'run although their transactions were not committed'),
     ...some(condemned, 'dead although nothing is wrong with them'),
     ...some(spared, 'completed although they had to die'),
     ...some(recovery.never, 'completed nothing new'),

@@ -22,6 +22,12 @@ export class Progress {
     return [...this.#completions.values()].reduce((sum, count) => sum + count, 0);
   }
 
+  /** Jobs that were completed so far. */
+  get completed(): ReadonlySet<string> {
+    this.#follow();
+    return this.#completed;
+  }
+
   /** Confirmed jobs that are not completed yet and that match: those that should be one day, and those that should die. */
   open(matches: (id: string) => boolean = () => true): { toComplete: number; toDie: number } {
     this.#follow();

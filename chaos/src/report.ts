@@ -20,6 +20,9 @@ export interface ScenarioReport {
   doubled: number;
   unconfirmedRun: number;
   duplicateRuns: number;
+  /** Null where no effects are kept. */
+  effectsDoubled: number | null;
+  effectsMissing: number | null;
   /** Null where no fault was to be recovered from. */
   recoveryMs: { p50: number | null; max: number | null };
 }
@@ -37,6 +40,8 @@ export function scenarioReport({ name, verdict }: Outcome): ScenarioReport {
     doubled: verdict.doubled.length,
     unconfirmedRun: verdict.unconfirmedRun.length,
     duplicateRuns,
+    effectsDoubled: verdict.effects?.doubled.length ?? null,
+    effectsMissing: verdict.effects?.missing.length ?? null,
     recoveryMs: {
       p50: percentile(recovery.samplesMs, 0.5) ?? null,
       max: percentile(recovery.samplesMs, 1) ?? null,
@@ -46,7 +51,7 @@ export function scenarioReport({ name, verdict }: Outcome): ScenarioReport {
 
 const columns = [
   'scenario', 'faults', 'jobs', 'confirmed', 'completed', 'dead', 'lost', 'stuck',
-  'doubled', 'unconfirmed run', 'duplicate runs', 'recovery p50', 'max', 'took',
+  'doubled', 'unconfirmed run', 'duplicate runs', 'effects doubled', 'effects missing', 'recovery p50', 'max', 'took',
 ]; // prettier-ignore
 
 /** The outcomes as a table for people, in Markdown. */
@@ -57,7 +62,7 @@ export function table(outcomes: readonly Outcome[]): string {
     return [
       name,
       String(outcome.faults),
-      ...Object.values(counts).map(String),
+      ...Object.values(counts).map((count) => String(count ?? '–')),
       time(recoveryMs.p50),
       time(recoveryMs.max),
       `${Math.round(outcome.seconds)} s`,

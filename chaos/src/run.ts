@@ -1,7 +1,7 @@
 import { mkdtempSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
-import { Brokers } from './brokers.js';
+import { Servers } from './servers.js';
 import type { Machinery } from './machinery.js';
 import { type Outcome, play } from './play.js';
 import { Random } from './random.js';
@@ -30,9 +30,9 @@ export async function run(
     return 2;
   }
   print(`seed ${options.seed}; ${machine()}`);
-  const brokers = new Brokers(machinery);
+  const servers = new Servers(machinery);
   const folder = mkdtempSync(join(tmpdir(), 'jobrail-chaos-'));
-  const stage = { machinery, brokers, folder, print };
+  const stage = { machinery, servers, folder, print };
   try {
     const failed =
       options.soakMinutes === undefined
@@ -42,13 +42,13 @@ export async function run(
     else rmSync(folder, { recursive: true });
     return failed ? 1 : 0;
   } finally {
-    await brokers.stop();
+    await servers.stop();
   }
 }
 
 interface Surroundings {
   machinery: Machinery;
-  brokers: Brokers;
+  servers: Servers;
   folder: string;
   print: (line: string) => void;
 }
@@ -56,14 +56,15 @@ interface Surroundings {
 async function playAll(
   scenarios: readonly Scenario[],
   { jobs, seed, short, limitMs, json }: RunOptions,
-  { machinery, brokers, folder, print }: Surroundings,
+  { machinery, servers, folder, print }: Surroundings,
 ): Promise<boolean> {
   const outcomes: Outcome[] = [];
   for (const scenario of scenarios) {
     print(`\n${scenario.name}: ${scenario.does}`);
     const outcome = await play({
       scenario,
-      nodes: await brokers.withNodes(scenario.nodes ?? 1),
+      nodes: await servers.withNodes(scenario.nodes ?? 1),
+      ...(scenario.store && { postgres: await servers.postgres() }),
       guard: machinery,
       folder: join(folder, scenario.name),
       prefix: `chaos-${scenario.name}`,
@@ -74,10 +75,10 @@ async function playAll(
       signal: AbortSignal.timeout(limitMs),
     });
     outcomes.push(outcome);
-    if (outcome.faultsFound.length > 0) await brokers.stop(); // the next one begins on a fresh one
+    if (outcome.faultsFound.length > 0) await servers.stop(); // the next one begins on a fresh one
     print(`  → ${outcome.faultsFound.length === 0 ? 'as promised' : outcome.faultsFound.join('\n    ')}`);
   }
-  const report: Report = { seed, broker: brokers.version(), scenarios: outcomes.map(scenarioReport) };
+  const report: Report = { seed, broker: servers.version(), scenarios: outcomes.map(scenarioReport) };
   print(`\n${report.broker}, seed ${seed}\n\n${table(outcomes)}`);
   if (json !== undefined) writeFileSync(json, `${JSON.stringify(report, undefined, 2)}\n`);
   return outcomes.some(({ faultsFound }) => faultsFound.length > 0);

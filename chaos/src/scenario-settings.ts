@@ -15,6 +15,19 @@ export interface ScenarioSettings {
     watchdogMs?: number;
     /** Compiled file of another program than Jobrail's worker, started with the same settings. */
     entry?: URL;
+    /** Added to the settings of the process. */
+    settings?: object;
+  };
+  /** Another program than the producer that enqueues by a client, started with the same settings. */
+  readonly producers?: { entry: URL };
+  /** Processes that send what producers wrote into the outbox of the store. Default 0. */
+  readonly relays?: number;
+  /** A private PostgreSQL, whose URL is among the settings of every process. */
+  readonly store?: {
+    /** What is written there beside what Jobrail writes: effects by workers, or orders by producers. */
+    holds: 'effects' | 'orders';
+    /** All connections to it go through a proxy that the scenario steers. */
+    throughProxy?: boolean;
   };
   /** False leaves out the jobs that die by their own will. */
   readonly withFatal?: boolean;

@@ -2,7 +2,7 @@ import { execFile } from 'node:child_process';
 import { join } from 'node:path';
 import { promisify } from 'node:util';
 import { setTimeout as pause } from 'node:timers/promises';
-import type { Brokers } from './brokers.js';
+import type { Servers } from './servers.js';
 import type { Machinery } from './machinery.js';
 import { flatness, type MemorySample, memoryTable } from './memory.js';
 import { play } from './play.js';
@@ -12,7 +12,7 @@ import type { Stage } from './stage.js';
 
 export interface SoakOptions {
   machinery: Machinery;
-  brokers: Brokers;
+  servers: Servers;
   folder: string;
   print: (line: string) => void;
   minutes: number;
@@ -33,7 +33,7 @@ const minuteMs = 60_000;
  */
 export async function soak({
   machinery,
-  brokers,
+  servers,
   folder,
   print,
   minutes,
@@ -45,7 +45,7 @@ export async function soak({
   print(`\n${scenario.name}: ${scenario.does}`);
   const { verdict, faults, faultsFound } = await play({
     scenario,
-    nodes: await brokers.withNodes(1),
+    nodes: await servers.withNodes(1),
     guard: machinery,
     folder: join(folder, scenario.name),
     prefix: 'chaos-soak',
@@ -57,7 +57,7 @@ export async function soak({
   });
   const { jobs, confirmed, completed, dead, lost, stuck, duplicateRuns } = verdict;
   print(
-    `\n${brokers.version()}, seed ${seed}; ${faults} times away; ${jobs} jobs, ${confirmed} confirmed, ${completed} completed, ${dead} dead, ${lost.length} lost, ${stuck.length} stuck, ${duplicateRuns} duplicate runs\n\n${memoryTable(samples)}`,
+    `\n${servers.version()}, seed ${seed}; ${faults} times away; ${jobs} jobs, ${confirmed} confirmed, ${completed} completed, ${dead} dead, ${lost.length} lost, ${stuck.length} stuck, ${duplicateRuns} duplicate runs\n\n${memoryTable(samples)}`,
   );
   for (const fault of faultsFound) print(`  → ${fault}`);
   return faultsFound.length > 0;

@@ -2,17 +2,20 @@ import { setTimeout as pause } from 'node:timers/promises';
 import { Crew } from './crew.js';
 import type { Fault } from './history.js';
 import type { Kind } from './kind.js';
-import type { PrivateBroker, ProcessGuard } from './machinery.js';
+import type { PrivateBroker, PrivatePostgres, ProcessGuard } from './machinery.js';
 import type { Member } from './member.js';
 import { Progress } from './progress.js';
 import { Proxy } from './proxy.js';
 import type { Random } from './random.js';
 import type { ScenarioSettings } from './scenario-settings.js';
+import { Store } from './store.js';
 import { Survey } from './survey.js';
 
 export interface StageOptions {
   scenario: ScenarioSettings;
   nodes: readonly PrivateBroker[];
+  /** Where the scenario asks for a store. */
+  postgres?: PrivatePostgres;
   guard: ProcessGuard;
   /** For ledgers and the output of the processes. */
   folder: string;
@@ -35,13 +38,17 @@ export class Stage {
   readonly random: Random;
 
   static async open(options: StageOptions): Promise<Stage> {
-    const { scenario, nodes } = options;
-    return new Stage(options, scenario.throughProxy ? await Proxy.before(nodes[0]!.url) : undefined);
+    const { scenario, nodes, postgres } = options;
+    const proxy = scenario.throughProxy ? await Proxy.before(nodes[0]!.url) : undefined;
+    if (!scenario.store) return new Stage(options, proxy, undefined);
+    if (!postgres) throw new Error(`scenario ${scenario.name} asks for a store, and there is none`);
+    return new Stage(options, proxy, await Store.open(postgres, scenario.name, scenario.store));
   }
 
   private constructor(
     private readonly options: StageOptions,
     private readonly maybeProxy: Proxy | undefined,
+    private readonly maybeStore: Store | undefined,
   ) {
     const { folder, random, nodes } = options;
     this.random = random.of('faults');
@@ -50,7 +57,8 @@ export class Stage {
       nodes.map(({ url }) => url),
       options.prefix,
     );
-    this.crew = new Crew({ ...options, urls: nodes.map(({ url }) => maybeProxy?.through(url) ?? url) });
+    const urls = nodes.map(({ url }) => maybeProxy?.through(url) ?? url);
+    this.crew = new Crew({ ...options, urls, storeUrl: maybeStore?.url });
   }
 
   get workers(): readonly Member[] {
@@ -73,6 +81,15 @@ export class Stage {
   get proxy(): Proxy {
     if (!this.maybeProxy) throw new Error('the scenario does not ask for a proxy');
     return this.maybeProxy;
+  }
+
+  get store(): Store {
+    if (!this.maybeStore) throw new Error('the scenario does not ask for a store');
+    return this.maybeStore;
+  }
+
+  get relays(): readonly Member[] {
+    return this.crew.relays;
   }
 
   get prefix(): string {
@@ -127,9 +144,19 @@ export class Stage {
     while (!(await condition())) await this.pause(everyMs);
   }
 
+  /** Whether the store has all that it is to have. */
+  async settled(): Promise<boolean> {
+    return this.maybeStore === undefined || this.maybeStore.settled(this.progress.completed);
+  }
+
   /** Ends everything at once. */
   async close(): Promise<void> {
     await this.crew.close();
     await this.maybeProxy?.close();
+  }
+
+  /** What the store holds; it is gone then. After `close`. */
+  async clearStore(): Promise<{ effects?: string[]; committed?: string[] }> {
+    return (await this.maybeStore?.clear()) ?? {};
   }
 }

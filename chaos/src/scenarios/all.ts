@@ -1,11 +1,13 @@
 import type { Scenario } from '../scenario.js';
 import { brokerKill } from './broker-kill.js';
 import { connectionCut } from './connection-cut.js';
+import { effects, effectsControl, storeAway, storeRestarted } from './effects.js';
 import { halfOpen } from './half-open.js';
 import { leaderLost } from './leader-lost.js';
 import { memoryAlarm } from './memory-alarm.js';
 import { minority } from './minority.js';
 import { noFault } from './no-fault.js';
+import { producerKilled, relayKilled, twoRelays } from './outbox.js';
 import { poison } from './poison.js';
 import { queueDeleted } from './queue-deleted.js';
 import { rollingDeploy } from './rolling-deploy.js';
@@ -26,6 +28,13 @@ export const allScenarios: readonly Scenario[] = [
   slowNetwork,
   memoryAlarm,
   queueDeleted,
+  effects,
+  effectsControl,
+  storeRestarted,
+  storeAway,
+  relayKilled,
+  twoRelays,
+  producerKilled,
   leaderLost,
   minority,
 ];

@@ -2,6 +2,8 @@ import { expect } from 'chai';
 import { check } from '../../src/checker.js';
 import type { History } from '../../src/history.js';
 import type { LedgerEvent, What } from '../../src/ledger.js';
+import { effectsOnce, notOnce, postponed } from '../../src/scenarios/effects.js';
+import { sentAgain, sentOnce } from '../../src/scenarios/outbox.js';
 
 /** What happened, a line an event: `who: what job attempt`. Each line is 10 ms after the one before. */
 function events(...lines: string[]): LedgerEvent[] {
@@ -85,6 +87,77 @@ describe('the checker', () => {
     expect(verdict.condemned).to.deep.equal(['p-1-plain (crashed)']);
     expect(verdict.spared).to.deep.equal(['p-3-abort']);
     expect(verdict.lost).to.deep.equal([]);
+  });
+
+  describe('counts effects', () => {
+    const happened = events(...enqueued('p-1-plain'), ...ran('p-1-plain'), ...enqueued('p-2-fatal'));
+
+    it('where they are kept, and has nothing against one for each job', () => {
+      expect(verdictOf(happened).effects).to.equal(undefined);
+      const { effects } = verdictOf(happened, { effects: ['p-1-plain'] });
+      expect(effects).to.deep.equal({ doubled: [], missing: [] });
+      expect(effectsOnce({ effects })).to.deep.equal([]);
+    });
+
+    it('and tells which are doubled, though the handler came to its end only once', () => {
+      const { effects } = verdictOf(happened, { effects: ['p-1-plain', 'p-1-plain'] });
+      expect(effects?.doubled).to.deep.equal(['p-1-plain']);
+      expect(effectsOnce({ effects })).to.deep.equal(['1 effects doubled: p-1-plain']);
+      expect(notOnce({ effects }), 'the control wants it so').to.deep.equal([]);
+    });
+
+    it('and tells which are missing, though the handler came to its end', () => {
+      const { effects } = verdictOf(happened, { effects: [] });
+      expect(effects?.missing).to.deep.equal(['p-1-plain']);
+      expect(effectsOnce({ effects })).to.deep.equal(['1 effects missing: p-1-plain']);
+      expect(notOnce({ effects })).to.deep.equal([
+        'no effect is doubled without idempotency: the fault is not strong enough',
+        '1 effects missing: p-1-plain',
+      ]);
+    });
+
+    it('and does not take an effect of a job that nobody confirmed for a missing one', () => {
+      const maybe = events('p: intent p-1-plain', 'p: maybe p-1-plain');
+      expect(verdictOf(maybe, { effects: [] }).effects?.missing).to.deep.equal([]);
+    });
+
+    it('and does not let a scenario pass that kept none', () => {
+      expect(effectsOnce({ effects: undefined })).to.deep.equal(['no effects were kept']);
+    });
+  });
+
+  describe('believes the database about transactions', () => {
+    it('calls lost what was committed and is nowhere, though its producer died before it noted that', () => {
+      const happened = events('p: intent p-1-plain');
+      expect(verdictOf(happened, { committed: ['p-1-plain'] }).lost).to.deep.equal(['p-1-plain']);
+    });
+
+    it('has nothing against a job that ran and whose producer died right after the commit', () => {
+      const happened = events('p: intent p-1-plain', ...ran('p-1-plain'));
+      const verdict = verdictOf(happened, { committed: ['p-1-plain'] });
+      expect(verdict).to.deep.include({ confirmed: 1, lost: [], unconfirmedRun: [], uncommittedRun: [] });
+    });
+
+    it('finds the job that ran although its transaction was rolled back, or is dead', () => {
+      const happened = events(
+        'p: intent p-1-plain',
+        'p: refused p-1-plain',
+        ...ran('p-1-plain'),
+        'p: intent p-2-plain',
+      );
+      const dead = [{ id: 'p-2-plain', reason: 'crashed' }];
+      const { uncommittedRun } = verdictOf(happened, { committed: [], dead });
+      expect(uncommittedRun).to.deep.equal(['p-1-plain', 'p-2-plain']);
+    });
+  });
+
+  it('does not believe a fault that left no trace', () => {
+    expect(postponed({ events: events('w: started p-1-plain 1') })).to.have.length(1);
+    expect(postponed({ events: events('w: postponed p-1-plain 1') })).to.deep.equal([]);
+    expect(sentAgain({ duplicateRuns: 0 })).to.have.length(1);
+    expect(sentAgain({ duplicateRuns: 3 })).to.deep.equal([]);
+    expect(sentOnce({ duplicateRuns: 3 })).to.deep.equal(['3 jobs were sent twice although no relay died']);
+    expect(sentOnce({ duplicateRuns: 0 })).to.deep.equal([]);
   });
 
   describe('measures recovery', () => {

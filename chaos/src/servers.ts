@@ -1,5 +1,5 @@
 import { connect } from 'amqplib';
-import type { Machinery, PrivateBroker } from './machinery.js';
+import type { Machinery, PrivateBroker, PrivatePostgres } from './machinery.js';
 
 /** A minority stops by itself instead of going on alone; the documentation recommends it for three nodes. */
 const clusterConfig = ['cluster_partition_handling = pause_minority'];
@@ -10,17 +10,18 @@ const clusterConfig = ['cluster_partition_handling = pause_minority'];
  */
 const clusterAdvanced = '[{rabbit, [{dead_letter_worker_publisher_confirm_timeout, 10000}]}].';
 
-/** The brokers of a run: one that is alone, and a cluster, each started when it is first needed. */
-export class Brokers {
+/** The servers of a run: a broker that is alone, a cluster, and a PostgreSQL, each started when it is first needed. */
+export class Servers {
+  #postgres: Promise<PrivatePostgres> | undefined;
   #started: { nodes: readonly PrivateBroker[]; stop: () => Promise<unknown> } | undefined;
   #version = 'unknown';
 
   constructor(private readonly machinery: Machinery) {}
 
-  /** Only one of the two runs at a time, to leave the machine to the scenario. */
+  /** Only one of the two brokers runs at a time, to leave the machine to the scenario. */
   async withNodes(count: 1 | 3): Promise<readonly PrivateBroker[]> {
     if (this.#started?.nodes.length !== count) {
-      await this.stop();
+      await this.#stopBroker();
       this.#started =
         count === 1
           ? await this.#alone()
@@ -35,7 +36,19 @@ export class Brokers {
     return this.#version;
   }
 
+  postgres(): Promise<PrivatePostgres> {
+    this.#postgres ??= this.machinery.startPostgres();
+    return this.#postgres;
+  }
+
   async stop(): Promise<void> {
+    await this.#stopBroker();
+    const postgres = await this.#postgres?.catch(() => undefined);
+    this.#postgres = undefined;
+    await postgres?.stop();
+  }
+
+  async #stopBroker(): Promise<void> {
     await this.#started?.stop();
     this.#started = undefined;
   }
