@@ -1,5 +1,5 @@
 // What it costs to remember which work was done (idempotency: claim and mark) and which job is the one of its key (unique: claim,
-// sent, end), and what a table with many keys changes. `node bench/effects-cost.mjs [--keys 10000000] [--seconds 5]`
+// sent, end), and what a table with many keys changes. `node bench/effects-cost.mjs [--keys 10000000] [--seconds 5] [--set wal_compression=on]`
 // On SQLite in a temporary folder, and on the PostgreSQL of DATABASE_URL, else on a private one that syncs to its disk.
 import { mkdtempSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
@@ -12,13 +12,25 @@ import { uuidv7 } from '../framework/dist/src/base/uuidv7.js';
 import { startPostgres } from '../scripts/postgres.mjs';
 
 const { values } = parseArgs({
-  options: { keys: { type: 'string', default: '0' }, seconds: { type: 'string', default: '5' } },
+  options: {
+    keys: { type: 'string', default: '0' },
+    seconds: { type: 'string', default: '5' },
+    set: { type: 'string', multiple: true, default: [] },
+  },
 });
 const [many, seconds] = [Number(values.keys), Number(values.seconds)];
 const hourMs = 3_600_000;
 const folder = mkdtempSync(join(tmpdir(), 'jobrail-bench-'));
 const own = process.env['DATABASE_URL'] ? undefined : await startPostgres({ durable: true });
 const server = process.env['DATABASE_URL'] ?? own.url;
+
+for (const setting of values.set) {
+  const [name, value] = setting.split('=');
+  const database = await openStore(server);
+  await database.query(`ALTER SYSTEM SET ${name} = '${value}'`);
+  await database.query('SELECT pg_reload_conf()');
+  await database.close();
+}
 
 /** How keys are made: `id` is the id of the job, which grows with time; `order` is a key of a payload, in no order. */
 const makers = {

@@ -72,7 +72,8 @@ await serve(settings, {
       const { kind } = outcome;
       if (kind === 'snooze' && kindOf(job.id) !== 'snoozed') ledger.write('postponed', job.id, job.attempt);
       // Not a second time for the same job: it would rightly be taken for one that kills its process.
-      if (kind === 'completed' && !message.redelivered && dice.of(job.id).next() < settings.lastOf) {
+      const first = !message.redelivered && message.properties.headers['x-jobrail-deliveries'] === undefined;
+      if (kind === 'completed' && first && dice.of(job.id).next() < settings.lastOf) {
         process.kill(process.pid, 'SIGKILL');
       }
       return outcome;
