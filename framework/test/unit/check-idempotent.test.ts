@@ -274,7 +274,9 @@ describe('checkIdempotent', () => {
             return { charge: async (order: string) => ledger.push(order) };
           })
           .inSingletonScope()
-          .onDeactivation(() => void open--);
+          .onDeactivation(() => {
+            open--;
+          });
       }),
     ];
     await checkIdempotent(Charging, { order: 'x' }, { modules, effects: () => ledger.length });
