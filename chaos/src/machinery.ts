@@ -41,5 +41,5 @@ export interface ProcessGuard {
 export interface Machinery extends ProcessGuard {
   startRabbitmq(options: { config?: string[] }): Promise<PrivateBroker>;
   startPostgres(): Promise<PrivatePostgres>;
-  startRabbitmqCluster(options: { config?: string[]; advanced?: string }): Promise<PrivateCluster>;
+  startRabbitmqCluster(): Promise<PrivateCluster>;
 }

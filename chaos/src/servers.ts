@@ -1,15 +1,6 @@
 import { connect } from 'amqplib';
 import type { Machinery, PrivateBroker, PrivatePostgres } from './machinery.js';
 
-/** A minority stops by itself instead of going on alone; the documentation recommends it for three nodes. */
-const clusterConfig = ['cluster_partition_handling = pause_minority'];
-
-/**
- * What a delay queue passes on in the moment in which a leader is lost may never be confirmed. RabbitMQ waits 3 minutes
- * before it sends such messages again, and only then whatever is behind them; docs/reliability.md recommends 10 s.
- */
-const clusterAdvanced = '[{rabbit, [{dead_letter_worker_publisher_confirm_timeout, 10000}]}].';
-
 /** The servers of a run: a broker that is alone, a cluster, and a PostgreSQL, each started when it is first needed. */
 export class Servers {
   #postgres: Promise<PrivatePostgres> | undefined;
@@ -22,10 +13,7 @@ export class Servers {
   async withNodes(count: 1 | 3): Promise<readonly PrivateBroker[]> {
     if (this.#started?.nodes.length !== count) {
       await this.#stopBroker();
-      this.#started =
-        count === 1
-          ? await this.#alone()
-          : await this.machinery.startRabbitmqCluster({ config: clusterConfig, advanced: clusterAdvanced });
+      this.#started = count === 1 ? await this.#alone() : await this.machinery.startRabbitmqCluster();
       this.#version = await versionOf(this.#started.nodes[0]!.url);
     }
     return this.#started.nodes;
