@@ -97,9 +97,10 @@ describe('a delayed job', () => {
 
   it('whose queue is gone when it comes out of the net is kept among the unroutable', async () => {
     const contract = lone('delay-unroutable');
+    await stage.client.enqueue(contract, { note: 'declares the queue' }, { delay: '1h' });
+    await (await stage.channel()).deleteQueue(laneQueue(stage.prefix, contract.queue, 0));
     const lost = await stage.consume(unroutable(stage.prefix));
     const { id } = await stage.client.enqueue(contract, { note: 'x' }, { delay: 600 });
-    await (await stage.channel()).deleteQueue(laneQueue(stage.prefix, contract.queue, 0));
     const { properties, body } = await lost.one();
     expect(properties).to.include({ messageId: id, type: 'delay-unroutable' });
     expect(body.toString()).to.equal('{"note":"x"}');
