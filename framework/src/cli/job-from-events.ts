@@ -25,6 +25,8 @@ const states: Partial<Record<JobEvent['kind'], string>> = {
 
 const over = new Set(['completed', 'discarded', 'cancelled', 'expired', 'dead']);
 
+const uncounted = new Set<JobEvent['kind']>(['snoozed', 'released', 'expired']);
+
 /** By replay and attempt, then by time: clocks of services differ, what follows from one another does not. */
 function inOrder(told: readonly ToldEvent[]): ToldEvent[] {
   const rank = ({ event }: ToldEvent) => [
@@ -67,7 +69,7 @@ function apply(job: MonitorJob, event: JobEvent, { service, host }: EventSender)
     if ((event.dueAt ?? 0) > event.at) Object.assign(job, { state: 'scheduled', nextAt: event.dueAt });
   }
   if ('payload' in event && event.payload !== undefined) job.payload = event.payload;
-  if ('attempt' in event) Object.assign(job, { attempts: event.attempt, service, host });
+  if ('attempt' in event) Object.assign(job, { attempts: event.attempt - (counts(event) ? 0 : 1), service, host }); // prettier-ignore
   if ('startedAt' in event) job.startedAt = event.startedAt;
   if (event.kind === 'started') job.startedAt = event.at;
   if (event.kind === 'progress') Object.assign(job, { progress: event.fraction, note: event.note });
@@ -75,6 +77,11 @@ function apply(job: MonitorJob, event: JobEvent, { service, host }: EventSender)
   if ('error' in event) job.error = event.error;
   if ('reason' in event && event.reason !== undefined) job.reason = event.reason;
   if (over.has(job.state)) job.endedAt = event.at;
+}
+
+/** An attempt that was put off, given back or never begun is none. */
+function counts(event: JobEvent): boolean {
+  return event.kind === 'cancelled' ? event.ran === true : !uncounted.has(event.kind);
 }
 
 function addFacts(job: MonitorJob, facts: Partial<JobFacts>): void {

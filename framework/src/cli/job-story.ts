@@ -2,7 +2,7 @@ import type { DeadLetter } from '../model/dead-letter.js';
 import { letterLines } from './letter-view.js';
 import type { MonitorJob, MonitorStep } from './monitor-client.js';
 import type { QueueReport } from './session.js';
-import { ago, printable, printableLines, span, when } from './terminal.js';
+import { ago, counted, printable, printableLines, span, when } from './terminal.js';
 
 /** What happened to a job, for people: a headline, the facts, and the commands to run next. */
 export interface JobStory {
@@ -63,7 +63,7 @@ const heads: Record<string, (job: MonitorJob, around: Surroundings) => Head> = {
     next: (job.children ?? []).length > 0 ? [`jobrail jobs search root:${job.rootId ?? job.id}`] : [],
   }),
   dead: (job, { now }) => ({
-    headline: `is dead since ${when(job.endedAt, now)}: ${job.reason ?? 'given up'} after ${job.attempts} attempts, ${failure(job)}`,
+    headline: `is dead since ${when(job.endedAt, now)}: ${job.reason ?? 'given up'} after ${counted(job.attempts, 'attempt')}, ${failure(job)}`,
     next: [
       `jobrail dead show ${job.id}`,
       `jobrail dead retry ${job.id}`,
@@ -75,7 +75,7 @@ const heads: Record<string, (job: MonitorJob, around: Surroundings) => Head> = {
     next: [`jobrail enqueue ${job.contract} '<payload>'`],
   }),
   cancelled: (job, { now }) => ({
-    headline: `was cancelled, and ended ${when(job.endedAt, now)}${job.reason === undefined ? '' : `: ${job.reason}`}`,
+    headline: `was cancelled ${job.attempts === 0 ? 'before its first attempt' : `after ${counted(job.attempts, 'attempt')}`}, and ended ${when(job.endedAt, now)}${job.reason === undefined ? '' : `: ${job.reason}`}`,
     next: [`jobrail enqueue ${job.contract} '<payload>'`],
   }),
   expired: (job, { now }) => ({
@@ -104,7 +104,9 @@ function waiting(job: MonitorJob, around: Surroundings): Head {
       next: ['jobrail doctor', 'jobrail queues'],
     };
   }
-  const others = queue ? `, ${queue.waiting} jobs wait there for ${queue.consumers} consumers` : '';
+  const others = queue
+    ? `, ${counted(queue.waiting, 'job')} wait there for ${counted(queue.consumers, 'consumer')}`
+    : '';
   return { headline: `${since}${others}`, next: ['jobrail top', `jobrail cancel ${job.id}`] };
 }
 
@@ -180,7 +182,10 @@ function facts(job: MonitorJob, now: number): string[] {
       enqueuedAt === undefined ? undefined : `${when(enqueuedAt, now)}${producer ? ` by ${producer}` : ''}`,
     ],
     ['parent', causationId],
-    ['attempts', `${attempts}${replays > 0 ? `, sent again from the dead letters ${replays} times` : ''}`],
+    [
+      'attempts',
+      `${attempts}${replays > 0 ? `, sent again from the dead letters ${counted(replays, 'time')}` : ''}`,
+    ],
     ['trace', traceId],
     ['payload', payload === undefined ? undefined : JSON.stringify(payload)],
   ];

@@ -93,7 +93,8 @@ export type OutcomeEvent = OutcomeSubject &
     | { kind: 'retried'; nextAt: number; error: ErrorFacts; payload?: unknown }
     | { kind: 'snoozed'; nextAt: number }
     | { kind: 'discarded'; reason: string }
-    | { kind: 'cancelled'; reason?: string | undefined }
+    /** `ran` where its handler had been called; without, the attempt does not count. */
+    | { kind: 'cancelled'; reason?: string | undefined; ran?: boolean | undefined }
     | { kind: 'expired' }
     /** Given back to the queue because the service stops; the attempt does not count. */
     | { kind: 'released' }

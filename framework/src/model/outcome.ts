@@ -35,8 +35,8 @@ export type Outcome =
   | { kind: 'dead'; reason: DeadReason; error: Error }
   /** Its `expiresIn` was over before it was started. */
   | { kind: 'expired' }
-  /** It was cancelled, before it was started or while it ran. */
-  | { kind: 'cancelled'; reason?: string | undefined }
+  /** It was cancelled: before its handler was called, or while that `ran`. */
+  | { kind: 'cancelled'; reason?: string | undefined; ran: boolean }
   /** Given back to the queue untouched, because the service stops; no attempt is counted. */
   | { kind: 'released' };
 
@@ -132,7 +132,7 @@ export function outcomeOf(
 ): Outcome {
   if (thrown instanceof Snooze) return { kind: 'snooze', inMs: thrown.inMs };
   if (thrown instanceof Discard) return { kind: 'discard', reason: thrown.reason };
-  if (thrown instanceof Cancelled) return { kind: 'cancelled', reason: thrown.reason };
+  if (thrown instanceof Cancelled) return { kind: 'cancelled', reason: thrown.reason, ran: true };
   if (thrown instanceof Shutdown) return { kind: 'released' };
   if (thrown instanceof Fatal) {
     const { cause } = thrown;

@@ -162,7 +162,7 @@ export class Executor implements JobRunner {
     if (attempt.expired) return { kind: 'expired' };
     const { job, handler, message } = attempt;
     const cancel = this.#options.cancelOf?.(job.id);
-    if (cancel) return { kind: 'cancelled', reason: cancel.reason };
+    if (cancel) return { kind: 'cancelled', reason: cancel.reason, ran: false };
     try {
       const payload = validatePayload(handler.contract, readPayload(message.body));
       if (!(payload instanceof Promise)) return this.#call(attempt, payload);

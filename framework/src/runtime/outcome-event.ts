@@ -38,11 +38,12 @@ export function outcomeEvent(job: HeldJob, ended: EndedAttempt, at: number, next
     case 'dead':
       return { kind: 'dead', ...about, reason: outcome.reason, error: errorFacts(outcome.error) };
     case 'cancelled': {
-      const { reason } = outcome;
+      const { reason, ran } = outcome;
       return {
         kind: 'cancelled',
         ...about,
         ...(reason !== undefined && { reason: cut(redact(reason), 1_000) }),
+        ...(ran && { ran }),
       };
     }
     case 'expired':

@@ -15,7 +15,7 @@ describe('client.cancel', () => {
     await stage.client.cancel(doomed.id, { reason: 'ordered twice' });
     await stage.start({ handlers: [working(contract, ({ note }) => stage.signals.tell('ran', note))] });
     const { detail } = await cancelled(doomed.id);
-    expect(detail).to.deep.equal({ kind: 'cancelled', reason: 'ordered twice' });
+    expect(detail).to.deep.equal({ kind: 'cancelled', reason: 'ordered twice', ran: false });
     await stage.signals.first({ what: 'ended', id: other.id, outcome: 'completed' });
     expect(stage.signals.of({ what: 'ran' }).map(({ detail }) => detail)).to.deep.equal(['other']);
   });

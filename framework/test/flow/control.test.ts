@@ -102,7 +102,7 @@ describe('control messages', () => {
     const { detail } = await stage.signals.first({ what: 'reason' });
     expect(detail).to.be.instanceOf(Cancelled).with.property('reason', 'sent twice');
     const ended = await stage.signals.first({ what: 'ended', id });
-    expect(ended.detail).to.deep.equal({ kind: 'cancelled', reason: 'sent twice' });
+    expect(ended.detail).to.deep.equal({ kind: 'cancelled', reason: 'sent twice', ran: true });
     const [line] = await logged('job cancelled');
     expect(line!.detail).to.include({ job: id, reason: 'sent twice', outcome: 'cancelled' });
     expect(dead.all).to.have.length(0);

@@ -99,7 +99,11 @@ describe('the story of a job', () => {
     expect(completed.headline).to.include('is completed: attempt 2 ended').and.include('ran 2.0 s');
     expect(completed.next).to.deep.equal([]);
     const cancelled = storyOf([enqueued, { ...attempt, kind: 'cancelled', reason: 'sent twice' }]);
-    expect(cancelled.headline).to.include('was cancelled').and.include('sent twice');
+    expect(cancelled.headline).to.match(/was cancelled after 1 attempt,.*: sent twice$/);
+    const stopped = storyOf([enqueued, { ...attempt, kind: 'cancelled', ran: true }]);
+    expect(stopped.headline).to.include('was cancelled after 2 attempts,');
+    const unborn = storyOf([enqueued, { ...attempt, attempt: 1, kind: 'cancelled' }]);
+    expect(unborn.headline).to.include('was cancelled before its first attempt,');
     const expired = storyOf([
       { ...enqueued, expiresAt: now - 9_000 },
       { ...attempt, kind: 'expired' },

@@ -147,8 +147,12 @@ function foldOutcome(record: JobRecord, event: OutcomeEvent): void {
       record.reason = event.reason;
       break;
     case 'discarded':
+      enter(record, 'discarded', event.at);
+      record.reason = event.reason;
+      break;
     case 'cancelled':
-      enter(record, event.kind, event.at);
+      if (!event.ran) record.attempts = event.attempt - 1;
+      enter(record, 'cancelled', event.at);
       record.reason = event.reason;
       break;
     case 'expired':

@@ -90,7 +90,7 @@ describe('the records', () => {
 
     const truth = truthOf(await readFile(ledger, 'utf8'));
     expect(truth.size, 'jobs in the ledger').to.equal(jobs);
-    for (const id of cancelled) truth.set(id, { state: 'cancelled', attempts: 1 }); // no handler has seen them
+    for (const id of cancelled) truth.set(id, { state: 'cancelled', attempts: 0 }); // no handler has seen them
     const records = await allRecords(url);
     compare(records, truth, enqueued);
     expect(await counts()).to.deep.equal(countsOf(truth));

@@ -125,7 +125,9 @@ describe('the record of a job', () => {
     expect(recordOf(job.ended('cancelled', { reason: 'by ada' }))).to.include({
       state: 'cancelled',
       reason: 'by ada',
+      attempts: 0, // its handler was never called
     });
+    expect(recordOf(job.ended('cancelled', { ran: true }))).to.include({ state: 'cancelled', attempts: 1 });
     expect(recordOf(job.ended('expired'))).to.include({ state: 'expired', attempts: 0 });
   });
 
