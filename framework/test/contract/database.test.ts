@@ -124,11 +124,14 @@ describe('Database', () => {
           'null',
           '\u0001\u2028',
         ];
-        await db.queryMany(`INSERT INTO ${table} (key) SELECT key FROM given`, {
-          columns: { key: 'text' },
-          rows: texts.map((text) => [text]),
-        });
-        expect(await keys()).to.have.members(texts);
+        const plain = ['NULL', '{a,b}', ' ends ', 'a,b', '"', '\\', '\\n', 'back\\slash and "quotes"', '☃ 𝄞'];
+        for (const some of [texts, plain]) {
+          await db.queryMany(`INSERT INTO ${table} (key) SELECT key FROM given`, {
+            columns: { key: 'text' },
+            rows: some.map((text) => [text]),
+          });
+        }
+        expect(await keys()).to.have.members([...texts, ...plain]);
       });
 
       it('go together with common tables of their own, and with no rows at all', async () => {

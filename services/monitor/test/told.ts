@@ -1,13 +1,22 @@
 import type { EnqueuedEvent, EventSender, OutcomeEvent, RailEvent, StartedEvent } from 'jobrail/events';
 import type { StreamedMessage } from '../src/projection/projection.js';
+import { readBatch } from '../src/records/read-batch.js';
+
+/** A message as it lies on the stream. */
+export interface ToldMessage {
+  offset: number;
+  body: Buffer;
+}
+
+export const asRead = ({ offset, body }: ToldMessage): StreamedMessage => ({ offset, ...readBatch(body) });
 
 /** Events as processes tell them, and the messages of the stream that they make. */
 export class Telling {
-  readonly messages: StreamedMessage[] = [];
+  readonly messages: ToldMessage[] = [];
   readonly #seqs = new Map<string, number>();
 
   /** A batch of a process. @returns its message, to send it again. */
-  tell(service: string, events: readonly RailEvent[], instance = `${service}-1`): StreamedMessage {
+  tell(service: string, events: readonly RailEvent[], instance = `${service}-1`): ToldMessage {
     const seq = (this.#seqs.get(instance) ?? 0) + 1;
     this.#seqs.set(instance, seq);
     const from: EventSender = { service, instance, host: 'test-host', pid: 1 };
@@ -15,14 +24,14 @@ export class Telling {
   }
 
   /** Whatever it is. */
-  put(batch: unknown): StreamedMessage {
+  put(batch: unknown): ToldMessage {
     const message = { offset: this.messages.length, body: Buffer.from(JSON.stringify(batch)) };
     this.messages.push(message);
     return message;
   }
 
   /** The same body again, at the end of the stream. */
-  repeat({ body }: StreamedMessage): StreamedMessage {
+  repeat({ body }: ToldMessage): ToldMessage {
     const message = { offset: this.messages.length, body };
     this.messages.push(message);
     return message;

@@ -14,21 +14,12 @@ import {
 } from '../../model/sql.js';
 import type { Database, SqlResult, Transaction } from '../../ports/database.js';
 import type { PostgresOptions } from './postgres-options.js';
+import { columnLiteral } from './array-literal.js';
 import { PostgresListening } from './postgres-listening.js';
 
 export type { PostgresOptions };
 
 const pgTypes = { text: 'text', bigint: 'bigint', double: 'double precision' } as const;
-
-/** A column of given rows. PostgreSQL takes no half of a surrogate pair; it becomes what UTF-8 makes of it. */
-function columnJson(rows: GivenRows['rows'], column: number): string {
-  const values = rows.map((row) => row[column]);
-  const json = JSON.stringify(values);
-  if (!/\\ud[89a-f]/.test(json)) return json;
-  return JSON.stringify(
-    values.map((value) => (typeof value === 'string' ? value.replace(/\p{Surrogate}/gu, '\ufffd') : value)),
-  );
-}
 
 /** Whole numbers and decimals as numbers; pg gives text for them, because they may be beyond 2^53. */
 const types = new pg.TypeOverrides();
@@ -62,7 +53,7 @@ export class PostgresDatabase implements Database {
     parameters: readonly SqlValue[] = [],
   ): Promise<SqlResult<Row>> {
     this.#refuseClosed();
-    return this.run<Row>(this.#pool, text, parameters);
+    return this.run<Row>(this.#pool, { text, values: readyValues(parameters) });
   }
 
   async queryMany<Row extends SqlRow>(
@@ -71,7 +62,7 @@ export class PostgresDatabase implements Database {
     parameters: readonly SqlValue[] = [],
   ): Promise<SqlResult<Row>> {
     this.#refuseClosed();
-    return this.runMany<Row>(this.#pool, text, given, parameters);
+    return this.run<Row>(this.#pool, readyMany(text, given, parameters));
   }
 
   async transaction<Result>(work: (transaction: PostgresTransaction) => Promise<Result>): Promise<Result> {
@@ -83,13 +74,13 @@ export class PostgresDatabase implements Database {
       let lost: Error | undefined;
       const transaction = new PostgresTransaction(client, this);
       try {
-        await this.run(client, 'BEGIN', []);
+        await this.run(client, { text: 'BEGIN', values: [] });
         const result = await work(transaction);
-        transaction.open = false;
+        await transaction.end();
         await this.#commit(client);
         return result;
       } catch (error) {
-        transaction.open = false;
+        await transaction.end();
         await client.query('ROLLBACK').catch((failure: unknown) => (lost = toError(failure)));
         throw error;
       } finally {
@@ -135,41 +126,9 @@ export class PostgresDatabase implements Database {
   }
 
   /** @internal */
-  async run<Row extends SqlRow>(
-    on: pg.Pool | pg.PoolClient,
-    text: string,
-    values: readonly SqlValue[],
-  ): Promise<SqlResult<Row>> {
-    values.forEach(checkSqlValue);
+  async run<Row extends SqlRow>(on: pg.Pool | pg.PoolClient, statement: Statement): Promise<SqlResult<Row>> {
     try {
-      const { rows, rowCount } = await on.query<Row>({ text, values: [...values], types });
-      return { rows, changes: rowCount ?? 0 };
-    } catch (error) {
-      throw this.#storeError(error);
-    }
-  }
-
-  /** @internal */
-  async runMany<Row extends SqlRow>(
-    on: pg.Pool | pg.PoolClient,
-    text: string,
-    given: GivenRows,
-    values: readonly SqlValue[],
-  ): Promise<SqlResult<Row>> {
-    values.forEach(checkSqlValue);
-    given.rows.forEach((row) => row.forEach(checkSqlValue));
-    // A column is a JSON array: PostgreSQL's own arrays take twice the time to write here.
-    const columns = Object.values(given.columns);
-    const names = columns.map((_, i) => `c${i}`);
-    const places = columns.map((_, i) => `json_array_elements_text($${values.length + i + 1}::json)`);
-    const source = `SELECT ${columns.map((type, i) => `c${i}::${pgTypes[type]}`).join(', ')}
-      FROM ROWS FROM (${places.join(', ')}) AS g (${names.join(', ')})`;
-    try {
-      const { rows, rowCount } = await on.query<Row>({
-        text: withGiven(text, given, source),
-        values: [...values, ...columns.map((_, i) => columnJson(given.rows, i))],
-        types,
-      });
+      const { rows, rowCount } = await on.query<Row>({ ...statement, types });
       return { rows, changes: rowCount ?? 0 };
     } catch (error) {
       throw this.#storeError(error);
@@ -195,10 +154,14 @@ export class PostgresDatabase implements Database {
   }
 }
 
-/** A transaction of PostgreSQL; `client` is its connection, for whatever takes one of `pg`. */
+/**
+ * A transaction of PostgreSQL; `client` is its connection, for whatever takes one of `pg`. Statements that are asked for
+ * while one is under way are made ready at once, and sent when it is done.
+ */
 export class PostgresTransaction implements Transaction {
   readonly dialect = 'postgres';
-  open = true;
+  #open = true;
+  #last: Promise<unknown> = Promise.resolve();
 
   constructor(
     readonly client: pg.PoolClient,
@@ -209,8 +172,7 @@ export class PostgresTransaction implements Transaction {
     text: string,
     parameters: readonly SqlValue[] = [],
   ): Promise<SqlResult<Row>> {
-    if (!this.open) throw transactionClosed();
-    return this.database.run<Row>(this.client, text, parameters);
+    return this.#inTurn<Row>({ text, values: readyValues(parameters) });
   }
 
   async queryMany<Row extends SqlRow>(
@@ -218,9 +180,51 @@ export class PostgresTransaction implements Transaction {
     given: GivenRows,
     parameters: readonly SqlValue[] = [],
   ): Promise<SqlResult<Row>> {
-    if (!this.open) throw transactionClosed();
-    return this.database.runMany<Row>(this.client, text, given, parameters);
+    return this.#inTurn<Row>(readyMany(text, given, parameters));
   }
+
+  /** Takes no more statements; resolves when none is under way. */
+  end(): Promise<unknown> {
+    this.#open = false;
+    return this.#last;
+  }
+
+  #inTurn<Row extends SqlRow>(statement: Statement): Promise<SqlResult<Row>> {
+    this.#refuseClosed();
+    const result = this.#last.then(() => {
+      this.#refuseClosed();
+      return this.database.run<Row>(this.client, statement);
+    });
+    this.#last = result.catch(() => undefined);
+    return result;
+  }
+
+  #refuseClosed(): void {
+    if (!this.#open) throw transactionClosed();
+  }
+}
+
+interface Statement {
+  text: string;
+  values: SqlValue[];
+}
+
+/** @throws StoreError for what no store can hold. */
+function readyValues(values: readonly SqlValue[]): SqlValue[] {
+  values.forEach(checkSqlValue);
+  return [...values];
+}
+
+/** @throws StoreError for what no store can hold. */
+function readyMany(text: string, given: GivenRows, parameters: readonly SqlValue[]): Statement {
+  const values = readyValues(parameters);
+  given.rows.forEach((row) => row.forEach(checkSqlValue));
+  const columns = Object.values(given.columns);
+  // The inner SELECT hides how many rows there are: knowing that, the planner would read whole tables for them.
+  const arrays = columns.map((type, i) => `(SELECT $${parameters.length + i + 1}::${pgTypes[type]}[])`);
+  const source = `SELECT * FROM unnest(${arrays.join(', ')}) AS g`;
+  columns.forEach((type, i) => values.push(columnLiteral(given.rows, i, type)));
+  return { text: withGiven(text, given, source), values };
 }
 
 function poolOf(

@@ -132,6 +132,9 @@ export class SqliteDatabase implements Database {
       // Needs a moment without any other connection the first time; it is kept in the file then.
       run(connection, 'PRAGMA journal_mode = WAL', []);
       connection.exec('PRAGMA synchronous = NORMAL');
+      // Of 2 MB and 4 MB, which are the defaults, every other page of a large store would be read and written again.
+      connection.exec('PRAGMA cache_size = -32000');
+      connection.exec('PRAGMA wal_autocheckpoint = 10000');
       return connection;
     } catch (error) {
       connection.close();

@@ -1,25 +1,33 @@
 import type { StreamMessage } from 'jobrail/events';
+import { type ReadBatch, readBatch } from '../records/read-batch.js';
 
 /** Of one transaction. */
 const mostMessages = 40;
 const mostBytes = 1024 * 1024;
 
-/** Messages of the stream that wait for a transaction. */
+/** A message with what was read in it. */
+export interface WaitingMessage extends Pick<StreamMessage, 'offset' | 'ack'> {
+  bytes: number;
+  read: ReadBatch | undefined;
+}
+
+/** Messages of the stream that wait for a transaction. They are read as they come, while the store has its turn. */
 export class Inbox {
-  #messages: StreamMessage[] = [];
+  #messages: WaitingMessage[] = [];
   #wake: (() => void) | undefined;
 
   put(message: StreamMessage): void {
-    this.#messages.push(message);
+    const { offset, body } = message;
+    this.#messages.push({ offset, bytes: body.length, read: readBatch(body), ack: () => message.ack() });
     this.#wake?.();
   }
 
   /** As many as fit one transaction, in order. */
-  take(): StreamMessage[] {
+  take(): WaitingMessage[] {
     let bytes = 0;
     let count = 0;
     while (count < this.#messages.length && count < mostMessages) {
-      bytes += this.#messages[count]!.body.length;
+      bytes += this.#messages[count]!.bytes;
       if (bytes > mostBytes && count > 0) break;
       count++;
     }

@@ -2,7 +2,7 @@ import type { JobEvent } from 'jobrail/events';
 import type { Queryable } from 'jobrail/store';
 import { kindOf, shelfOf, stateOf } from '../records/job-record.js';
 import { JobEntry, type JobRow } from './job-entry.js';
-import type { Kinds } from './kinds.js';
+import type { KindNumbers } from './kinds.js';
 import type { PlacedEvent } from './placed-event.js';
 import { Postings } from './postings.js';
 import { segmentOf } from './segments.js';
@@ -19,6 +19,16 @@ interface FailureChange {
 
 const columns = 'seq, shelf, time, fingerprint, first_offset, record';
 
+/** Columns of a job that change, and its number. */
+const changing = {
+  seq: 'bigint',
+  shelf: 'bigint',
+  updated_at: 'bigint',
+  due_at: 'bigint',
+  fingerprint: 'text',
+  record: 'text',
+} as const;
+
 /** The jobs that a transaction touches: read together, folded in memory, written together. */
 export class JobWrites {
   readonly #entries = new Map<string, JobEntry>();
@@ -26,8 +36,8 @@ export class JobWrites {
   /** @param nextSeq number of the next job that is new. */
   constructor(
     private readonly transaction: Queryable,
-    private readonly kind: ReturnType<Kinds['within']>,
-    private nextSeq: number,
+    private readonly kind: KindNumbers,
+    public nextSeq: number,
   ) {}
 
   async fold(events: readonly PlacedEvent<JobEvent>[]): Promise<void> {
@@ -60,9 +70,9 @@ export class JobWrites {
     return rows.length;
   }
 
-  /** @returns the number of the next job that is new. */
-  async write(): Promise<number> {
-    const jobs: (string | number | null)[][] = [];
+  async write(): Promise<void> {
+    const fresh: (string | number | null)[][] = [];
+    const known: (string | number | null)[][] = [];
     const history: (string | number)[][] = [];
     const postings = new Postings();
     const segments = new Map<number, [first: number, last: number]>();
@@ -70,11 +80,11 @@ export class JobWrites {
     const failures = new Map<string, FailureChange>();
     for (const entry of this.#entries.values()) {
       const { seq, before, time, record, firstOffset, fingerprint } = entry;
-      const shelf = shelfOf(await this.kind(record, record.service ?? ''), record.state);
-      jobs.push([
-        ...[seq, record.id, shelf, time, record.updatedAt],
-        ...[entry.dueAt, fingerprint, firstOffset, entry.recordText()],
-      ]);
+      const kind = this.kind(record, record.service ?? '');
+      const shelf = shelfOf(typeof kind === 'number' ? kind : await kind, record.state);
+      const row = [seq, shelf, record.updatedAt, entry.dueAt, fingerprint, entry.recordText()];
+      if (before) known.push(row);
+      else fresh.push([...row, record.id, time, firstOffset]);
       if (entry.steps.length > 0) history.push([seq, entry.place, entry.stepsText()]);
       for (const token of entry.newTokens()) postings.add(token, seq);
       if (before?.shelf !== shelf) {
@@ -84,41 +94,40 @@ export class JobWrites {
       if (!before) widen(segments, segmentOf(seq), time);
       countFailure(failures, entry, shelf);
     }
-    if (jobs.length > 0) {
-      await this.#writeJobs(jobs);
-      await this.#writeHistory(history);
-      await postings.write(this.transaction);
-      await this.#writeSegments([...segments].map(([segment, [first, last]]) => [segment, first, last]));
-      await addToShelves(this.transaction, [...shelves]);
-      await this.#writeFailures([...failures.values()]);
-    }
-    return this.nextSeq;
+    if (this.#entries.size === 0) return;
+    // Not one after the other: while the store does one, the next is made ready.
+    await Promise.all([
+      this.#insertJobs(fresh),
+      this.#updateJobs(known),
+      this.#writeHistory(history),
+      postings.write(this.transaction),
+      this.#writeSegments([...segments].map(([segment, [first, last]]) => [segment, first, last])),
+      addToShelves(this.transaction, [...shelves]),
+      this.#writeFailures([...failures.values()]),
+    ]);
   }
 
   #keep(entry: JobEntry): void {
     this.#entries.set(entry.record.id, entry);
   }
 
-  async #writeJobs(rows: (string | number | null)[][]): Promise<void> {
+  async #insertJobs(rows: (string | number | null)[][]): Promise<void> {
+    if (rows.length === 0) return;
+    const columns = { ...changing, id: 'text', time: 'bigint', first_offset: 'bigint' } as const;
+    const names = Object.keys(columns).join(', ');
+    await this.transaction.queryMany(`INSERT INTO monitor_jobs (${names}) SELECT ${names} FROM given`, {
+      columns,
+      rows,
+    });
+  }
+
+  async #updateJobs(rows: (string | number | null)[][]): Promise<void> {
+    if (rows.length === 0) return;
     await this.transaction.queryMany(
-      `INSERT INTO monitor_jobs (seq, id, shelf, time, updated_at, due_at, fingerprint, first_offset, record)
-       SELECT seq, id, shelf, time, updated_at, due_at, fingerprint, first_offset, record FROM given WHERE true
-       ON CONFLICT (seq) DO UPDATE SET shelf = excluded.shelf, updated_at = excluded.updated_at,
-         due_at = excluded.due_at, fingerprint = excluded.fingerprint, record = excluded.record`,
-      {
-        columns: {
-          seq: 'bigint',
-          id: 'text',
-          shelf: 'bigint',
-          time: 'bigint',
-          updated_at: 'bigint',
-          due_at: 'bigint',
-          fingerprint: 'text',
-          first_offset: 'bigint',
-          record: 'text',
-        },
-        rows,
-      },
+      `UPDATE monitor_jobs SET shelf = given.shelf, updated_at = given.updated_at, due_at = given.due_at,
+         fingerprint = given.fingerprint, record = given.record
+       FROM given WHERE monitor_jobs.seq = given.seq`,
+      { columns: changing, rows },
     );
   }
 

@@ -7,6 +7,9 @@ export interface Kind {
   service: string;
 }
 
+/** The number of the kind of a job; a promise of it where it must be given first, which is seldom. */
+export type KindNumbers = (job: Omit<Kind, 'service'>, service: string) => number | Promise<number>;
+
 /** The numbers of kinds, given when one is first seen and never changed. */
 export class Kinds {
   readonly #numbers = new Map<string, number>();
@@ -32,14 +35,14 @@ export class Kinds {
   }
 
   /** Gives numbers in a transaction of the one replica that writes; they are known to all after its commit. */
-  within(transaction: Queryable): (job: Omit<Kind, 'service'>, service: string) => Promise<number> {
+  within(transaction: Queryable): KindNumbers {
     const given = new Map<string, number>();
-    return async ({ contract, queue }, service) => {
+    return ({ contract, queue }, service) => {
       const kind = { contract, queue, service };
       const key = keyOf(kind);
-      let number = this.#numbers.get(key) ?? given.get(key);
-      if (number === undefined) given.set(key, (number = await giveNumber(transaction, kind)));
-      return number;
+      const number = this.#numbers.get(key) ?? given.get(key);
+      if (number !== undefined) return number;
+      return giveNumber(transaction, kind).then((fresh) => (given.set(key, fresh), fresh));
     };
   }
 }

@@ -1,6 +1,6 @@
-import type { JobEvent } from 'jobrail/events';
+import type { JobEvent, OutcomeEvent } from 'jobrail/events';
 import type { Queryable } from 'jobrail/store';
-import type { Kinds } from './kinds.js';
+import type { KindNumbers } from './kinds.js';
 
 const minuteMs = 60_000;
 
@@ -14,13 +14,16 @@ export class Minutes {
   /** @param countedTo offset before which everything has been counted. */
   constructor(private readonly countedTo: number) {}
 
-  async add(
-    event: JobEvent,
-    { offset, service, kind }: { offset: number; service: string; kind: ReturnType<Kinds['within']> },
-  ): Promise<void> {
-    if (offset < this.countedTo || !('startedAt' in event)) return;
+  /** @returns a promise where the kind must be given its number first. */
+  add(event: JobEvent, about: { offset: number; service: string; kind: KindNumbers }): void | Promise<void> {
+    if (about.offset < this.countedTo || !('startedAt' in event)) return;
+    const number = about.kind(event, about.service);
+    if (typeof number === 'number') this.#count(event, number);
+    else return number.then((given) => this.#count(event, given));
+  }
+
+  #count(event: OutcomeEvent, number: number): void {
     const minute = Math.floor(event.at / minuteMs);
-    const number = await kind(event, service);
     const key = `${minute} ${number} ${event.kind}`;
     let count = this.#counts.get(key);
     if (!count) this.#counts.set(key, (count = [minute, number, event.kind, 0, 0, 0]));

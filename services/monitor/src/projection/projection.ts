@@ -1,6 +1,6 @@
 import type { ControlEvent, HeartbeatEvent, JobEvent, RailEvent } from 'jobrail/events';
 import type { Database, Transaction } from 'jobrail/store';
-import { readBatch } from '../records/read-batch.js';
+import type { ReadBatch } from '../records/read-batch.js';
 import { Audit } from './audit.js';
 import { JobWrites } from './job-writes.js';
 import type { Kinds } from './kinds.js';
@@ -10,11 +10,10 @@ import type { PlacedEvent } from './placed-event.js';
 import { Senders } from './senders.js';
 import { Workers } from './workers.js';
 
-/** A message of the event stream. */
-export interface StreamedMessage {
+/** A message of the event stream, as it was read; without a batch where it is none. */
+export interface StreamedMessage extends Partial<ReadBatch> {
   /** Its place: where a stream took the place of another, that of the first message follows the last of the other. */
   offset: number;
-  body: Buffer;
 }
 
 export interface ProjectionState {
@@ -50,7 +49,6 @@ export class Projection {
 
   /** @throws LeaseLost when another replica projects; StoreError. Nothing has changed then. */
   async apply(messages: readonly StreamedMessage[]): Promise<Projected> {
-    const read = messages.map(({ offset, body }) => ({ offset, ...readBatch(body) }));
     const result = await this.database.transaction(async (transaction) => {
       // A crash of the store may take the last transactions back, and the place in the stream with them.
       if (transaction.dialect === 'postgres') await transaction.query('SET LOCAL synchronous_commit = off');
@@ -58,7 +56,7 @@ export class Projection {
       const state = await readState(transaction);
       const senders = await Senders.load(
         transaction,
-        read.flatMap(({ batch }) => batch?.from.instance ?? []),
+        messages.flatMap(({ batch }) => batch?.from.instance ?? []),
       );
       const jobs: PlacedEvent<JobEvent>[] = [];
       const audit = new Audit();
@@ -66,7 +64,7 @@ export class Projection {
       const workers = new Workers();
       const lastSeqs = new Map<string, number>();
       const projected: Projected = { events: 0, repeated: 0, refused: 0, lastSeqs };
-      for (const { offset, batch, refused } of read) {
+      for (const { offset, batch, refused } of messages) {
         if (!batch) projected.refused++;
         else if (!senders.isNew(batch)) projected.repeated++;
         else {
@@ -88,19 +86,22 @@ export class Projection {
       const writes = new JobWrites(transaction, kind, state.nextSeq);
       await writes.fold(jobs);
       for (const { event, from, offset } of jobs) {
-        await minutes.add(event, { offset, service: from.service, kind });
+        const counted = minutes.add(event, { offset, service: from.service, kind });
+        if (counted) await counted;
       }
-      const nextSeq = await writes.write();
-      await minutes.write(transaction);
-      await audit.write(transaction);
-      await workers.write(transaction);
-      await senders.write(transaction);
       const nextOffset = messages.at(-1)!.offset + 1;
-      await transaction.query(
-        `UPDATE monitor_projection
-         SET next_offset = $1, next_seq = $2, counted_to = $3, refused = refused + $4 WHERE id = 1`,
-        [nextOffset, nextSeq, Math.max(state.countedTo, nextOffset), projected.refused],
-      );
+      await Promise.all([
+        writes.write(),
+        minutes.write(transaction),
+        audit.write(transaction),
+        workers.write(transaction),
+        senders.write(transaction),
+        transaction.query(
+          `UPDATE monitor_projection
+           SET next_offset = $1, next_seq = $2, counted_to = $3, refused = refused + $4 WHERE id = 1`,
+          [nextOffset, writes.nextSeq, Math.max(state.countedTo, nextOffset), projected.refused],
+        ),
+      ]);
       return projected;
     });
     await this.kinds.load(this.database);

@@ -11,7 +11,7 @@ import { JobWrites } from './job-writes.js';
 import type { Kinds } from './kinds.js';
 import { LagMeter } from './lag-meter.js';
 import { Lease, LeaseLost } from './lease.js';
-import { Inbox } from './inbox.js';
+import { Inbox, type WaitingMessage } from './inbox.js';
 import { Projection, readState } from './projection.js';
 import { rebuild } from './rebuild.js';
 import { Retain, type Retention } from './retention.js';
@@ -54,6 +54,7 @@ export class Projector {
   readonly #stopping = new AbortController();
   #running: Promise<void> | undefined;
   #projecting = false;
+  #projected = 0;
 
   constructor(private readonly options: ProjectorOptions) {
     const { broker, database, kinds, prefix, retention } = options;
@@ -66,6 +67,16 @@ export class Projector {
   /** True while this replica projects. */
   get projecting(): boolean {
     return this.#projecting;
+  }
+
+  /** How far the records are behind, while this replica projects and knows it. Milliseconds. */
+  get lagMs(): number | undefined {
+    return this.#projecting ? this.#lag.lagMs : undefined;
+  }
+
+  /** Events that this replica has projected. */
+  get projected(): number {
+    return this.#projected;
   }
 
   start(): void {
@@ -197,8 +208,9 @@ export class Projector {
       if (messages.length > 0) {
         next = messages.at(-1)!.offset + 1;
         const projected = await this.#projection.apply(
-          messages.map(({ offset, body }) => ({ offset: streamBase + offset, body })),
+          messages.map(({ offset, read }) => ({ offset: streamBase + offset, ...read })),
         );
+        this.#projected += projected.events;
         for (const message of messages) message.ack();
         const marker = projected.lastSeqs.get(this.#lag.instance);
         if (marker !== undefined) this.#lag.seen(marker);
@@ -215,7 +227,7 @@ export class Projector {
   }
 
   /** What shows that the stream is not the one any more that was read so far: it is looked at anew then. */
-  #refuseOtherStream([first]: readonly StreamMessage[], next: number): void {
+  #refuseOtherStream([first]: readonly WaitingMessage[], next: number): void {
     if (first ? first.offset < next : (this.#lag.lagMs ?? 0) > stalledMs) {
       throw new Error('the stream of events has begun anew, or stands still; it is read again');
     }

@@ -16,7 +16,7 @@ export async function rebuild(database: Database, lease: Lease, firstPlace: numb
     const { nextOffset } = await readState(transaction);
     await transaction.query(`DELETE FROM monitor_history WHERE place >= $1`, [firstPlace]);
     await transaction.query(`DELETE FROM monitor_jobs WHERE first_offset >= $1`, [firstPlace]);
-    await transaction.query(`DELETE FROM monitor_tokens WHERE NOT EXISTS (
+    await transaction.query(`DELETE FROM monitor_values WHERE NOT EXISTS (
       SELECT 1 FROM monitor_jobs WHERE seq >= segment * ${segmentSize} AND seq < (segment + 1) * ${segmentSize})`);
     await transaction.query(`DELETE FROM monitor_senders`);
     await transaction.query(`DELETE FROM monitor_shelves`);

@@ -120,7 +120,7 @@ async function removeEmptySegments(transaction: Transaction): Promise<void> {
      AND segment < (SELECT MAX(segment) FROM monitor_segments) LIMIT 20`,
   );
   for (const { segment } of rows) {
-    await transaction.query(`DELETE FROM monitor_tokens WHERE segment = $1`, [segment]);
+    await transaction.query(`DELETE FROM monitor_values WHERE segment = $1`, [segment]);
     await transaction.query(`DELETE FROM monitor_segments WHERE segment = $1`, [segment]);
   }
 }

@@ -5,7 +5,7 @@ const segmentBits = 14;
 export const segmentSize = 2 ** segmentBits;
 
 /**
- * The segment of a job. What is found by values (`monitor_tokens`) stands by segment, so that writing touches one small
+ * The segment of a job. What is found by values (`monitor_values`) stands by segment, so that writing touches one small
  * part of the index, and reading goes from the newest segment to the oldest until a page is full.
  */
 export function segmentOf(seq: number): number {

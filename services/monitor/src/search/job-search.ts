@@ -1,6 +1,6 @@
 import type { Database, SqlValue } from 'jobrail/store';
 import type { Kinds } from '../projection/kinds.js';
-import { jobsOf } from '../projection/postings.js';
+import { bucketOf, jobsIn } from '../projection/postings.js';
 import { segmentOf, segmentSize } from '../projection/segments.js';
 import { type JobRecord, kindOf, stateOf } from '../records/job-record.js';
 import { payloadTokens, rootToken, traceToken, valueToken } from '../records/search-tokens.js';
@@ -173,11 +173,11 @@ export class JobSearch {
   async #seqsWith(tokens: readonly number[], first: number, last: number): Promise<number[]> {
     let common: Set<number> | undefined;
     for (const token of tokens) {
-      const { rows } = await this.database.query<{ segment: number; seqs: string }>(
-        `SELECT segment, seqs FROM monitor_tokens WHERE segment IN (${range(first, last).join(', ')}) AND token = $1`,
-        [token],
+      const { rows } = await this.database.query<{ segment: number; list: string }>(
+        `SELECT segment, list FROM monitor_values WHERE segment IN (${range(first, last).join(', ')}) AND bucket = $1`,
+        [bucketOf(token)],
       );
-      const seqs = new Set(rows.flatMap((row) => jobsOf(row.segment, row.seqs)));
+      const seqs = new Set(rows.flatMap(({ segment, list }) => jobsIn(list, token, segment)));
       common = common === undefined ? seqs : new Set([...common].filter((seq) => seqs.has(seq)));
       if (common.size === 0) return [];
     }

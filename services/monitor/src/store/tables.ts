@@ -7,6 +7,21 @@ export const tables: readonly Migration[] = [
     name: 'streams that take the place of others',
     statements: [`ALTER TABLE monitor_projection ADD COLUMN stream_base BIGINT NOT NULL DEFAULT 0`],
   },
+  {
+    name: 'values in lists',
+    statements: (dialect) => [
+      `DROP TABLE monitor_tokens`,
+      `CREATE TABLE monitor_values (
+        segment BIGINT NOT NULL,
+        bucket BIGINT NOT NULL,
+        first_seq BIGINT NOT NULL,
+        list TEXT NOT NULL,
+        PRIMARY KEY (segment, bucket, first_seq)
+      ) ${clustered(dialect)}`,
+      // What was recorded before is found by its values again as far as the stream goes back.
+      `UPDATE monitor_projection SET rebuild_asked = 1`,
+    ],
+  },
 ];
 
 /** A table that is its own index where the store has such. */

@@ -3,13 +3,13 @@ import type { Database } from 'jobrail/store';
 import { JobWrites } from '../../src/projection/job-writes.js';
 import { Kinds } from '../../src/projection/kinds.js';
 import { Lease } from '../../src/projection/lease.js';
-import { Projection, readState, type StreamedMessage } from '../../src/projection/projection.js';
+import { Projection, readState } from '../../src/projection/projection.js';
 import { rebuild } from '../../src/projection/rebuild.js';
 import { Retain } from '../../src/projection/retention.js';
 import { Records } from '../../src/search/records.js';
 import { openRecords } from '../../src/store/open-records.js';
 import { onEachStore } from '../store-corner.js';
-import { noon, storyOf, Telling } from '../told.js';
+import { asRead, noon, storyOf, Telling, type ToldMessage } from '../told.js';
 
 describe('Projection', () => {
   onEachStore((store) => {
@@ -114,7 +114,7 @@ describe('Projection', () => {
       for (const table of [
         'jobs',
         'history',
-        'tokens',
+        'values',
         'segments',
         'shelves',
         'failures',
@@ -247,9 +247,9 @@ class Replica {
     );
   }
 
-  async apply(messages: readonly StreamedMessage[]) {
+  async apply(messages: readonly ToldMessage[]) {
     await this.lease.take();
-    return this.projection.apply(messages);
+    return this.projection.apply(messages.map(asRead));
   }
 
   release(now: number): Promise<number> {

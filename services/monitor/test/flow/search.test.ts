@@ -9,7 +9,7 @@ import { readJobQuery } from '../../src/search/job-query.js';
 import { QueryError } from '../../src/search/query-error.js';
 import { openRecords } from '../../src/store/open-records.js';
 import { onEachStore } from '../store-corner.js';
-import { noon, storyOf, Telling } from '../told.js';
+import { asRead, noon, storyOf, Telling } from '../told.js';
 
 const jobs = 60;
 const traceOf = (i: number) => i.toString(16).padStart(32, '0');
@@ -52,7 +52,7 @@ describe('search', () => {
           ]);
         } else if (i % 5 < 4) telling.tell(queue, [story.completed()]);
       }
-      await new Projection(database, lease, kinds).apply(telling.messages);
+      await new Projection(database, lease, kinds).apply(telling.messages.map(asRead));
       search = new JobSearch(database, kinds);
     });
 
