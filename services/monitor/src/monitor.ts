@@ -16,6 +16,7 @@ import { createApp } from './http/app.js';
 import { HttpServer } from './http/http-server.js';
 import { LiveUpdates } from './http/live-updates.js';
 import { routesOf } from './http/routes.js';
+import { measure } from './metrics.js';
 import { Kinds } from './projection/kinds.js';
 import { Projector } from './projection/projector.js';
 import { Records } from './search/records.js';
@@ -35,6 +36,7 @@ export interface MonitorParts {
  */
 export class Monitor {
   readonly #server: HttpServer;
+  readonly #unmeasure: () => void;
   #stopped: Promise<void> | undefined;
 
   private constructor(
@@ -50,6 +52,7 @@ export class Monitor {
     },
   ) {
     this.#server = running.server;
+    this.#unmeasure = measure(running.projector);
   }
 
   /** @throws ConfigError, StoreError, BrokerError: what is wrong and what to do; nothing is left open. */
@@ -112,6 +115,7 @@ export class Monitor {
     const served = this.#server.stop(this.parts.config.gracePeriodMs);
     await live.close();
     await projector.stop();
+    this.#unmeasure();
     await served;
     await service?.stop();
     await client.close();

@@ -89,6 +89,23 @@ describe('The process', () => {
     expect(asked!.traceId).to.equal(report.headers.get('x-trace-id')).and.not.equal(traceId);
   });
 
+  it('tells Prometheus how many jobs it sent, and how long that took', async () => {
+    api = new ApiProcess({ ...environment, OTEL_SDK_DISABLED: 'false', OTEL_TRACES_EXPORTER: 'none' });
+    const url = await api.url();
+    expect((await fetch(`${url}/users`, { method: 'POST', body: userForm() })).status).to.equal(202);
+    const page = await (await fetch(`${url}/metrics`)).text();
+    for (const queue of ['email', 'media']) {
+      const sent = new RegExp(
+        `^messaging_client_sent_messages_total\\{.*jobrail_queue="${queue}".*\\} 1$`,
+        'm',
+      );
+      expect(page).to.match(sent);
+      expect(page).to.match(
+        new RegExp(`^messaging_client_operation_duration_count\\{.*jobrail_queue="${queue}"`, 'm'),
+      );
+    }
+  });
+
   it('told to stop, finishes the request it is reading, takes no other, and exits 0', async () => {
     api = new ApiProcess(environment);
     const url = await api.url();

@@ -129,6 +129,14 @@ describe('alerts', () => {
     expect(Object.fromEntries(seen)).to.deep.equal({ 'depth:email': 3, 'no-consumer:email': 3 });
   });
 
+  it('tell that the records are behind, by how long the events of the monitor itself are on their way', async () => {
+    await start([{ rule: 'projection-lag', above: '0ms' }]);
+    const { firing } = JSON.parse((await receiver.next()).body) as AlertGroup;
+    expect(firing).to.have.length(1);
+    expect(firing[0]).to.include({ id: 'projection-lag:projection', rule: 'projection-lag' });
+    expect(firing[0]!.value).to.be.above(0);
+  });
+
   it('list workers, and tell which are gone', async () => {
     const { url } = await start([]);
     const beat = (at: number): HeartbeatEvent => ({
