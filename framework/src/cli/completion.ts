@@ -1,6 +1,6 @@
 import type { Command } from 'commander';
 import { command, Session, type SessionOptions } from './session.js';
-import { print } from './terminal.js';
+import { print, printable } from './terminal.js';
 import { exitCode, Failure } from './exit.js';
 
 const scripts: Record<string, string> = {
@@ -42,7 +42,8 @@ export function completionCommands(program: Command): Command[] {
       const at = Number(place);
       const begun = words[at] ?? '';
       for (const candidate of await candidates(program, words.slice(1, at), options)) {
-        if (candidate.startsWith(begun)) print(candidate);
+        // A shell shows names as they are.
+        if (candidate.startsWith(begun) && candidate === printable(candidate)) print(candidate);
       }
     });
   return [completion, complete];

@@ -181,13 +181,18 @@ async function act(
   const edited = flags.payload === undefined ? undefined : await editedPayload(session, ids, flags.payload);
   const done: DeadLetter[] = [];
   const failed: { letter: DeadLetter; error: string }[] = [];
-  const progress = new Progress(what === 'retry' ? 'sent again' : 'deleted', await countAll(session, flags));
+  const progress = new Progress(
+    what === 'retry' ? 'sending again' : 'deleting',
+    await countAll(session, flags),
+  );
+  let seen = 0;
   const events = flags.dryRun ? undefined : openEvents(session, await session.broker());
   try {
     await walkAll(
       session,
       flags,
       async (taken) => {
+        progress.update(++seen);
         if (!fits(taken.letter, ids, flags)) return;
         try {
           if (!flags.dryRun) {
@@ -196,7 +201,6 @@ async function act(
             else taken.discard();
           }
           done.push(taken.letter);
-          progress.update(done.length);
         } catch (error) {
           failed.push({ letter: taken.letter, error: toError(error).message });
         }

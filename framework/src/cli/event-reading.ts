@@ -3,6 +3,7 @@ import type { EventBatch, EventSender, RailEvent } from '../model/event.js';
 import { eventsStream, eventsTopology } from '../model/topology.js';
 import type { StreamReading } from '../ports/broker.js';
 import type { Session } from './session.js';
+import type { Progress } from './terminal.js';
 
 /** After so long without a message a stream that is read from its beginning has no more. */
 const silenceMs = 1_000;
@@ -14,12 +15,20 @@ export async function followEvents(session: Session, visit: EventVisit): Promise
   return (await read(session, 'next', visit)).reading;
 }
 
-/** Calls `visit` for each event that the stream still has. */
-export async function readAllEvents(session: Session, visit: EventVisit): Promise<void> {
-  const { reading, lastAt } = await read(session, 'first', visit);
+/**
+ * Calls `visit` for each event that the stream still has.
+ * @param progress to show how many were read; not where each is shown.
+ */
+export async function readAllEvents(session: Session, visit: EventVisit, progress?: Progress): Promise<void> {
+  let seen = 0;
+  const { reading, lastAt } = await read(session, 'first', (event, from) => {
+    progress?.update(++seen);
+    visit(event, from);
+  });
   for (let quiet = 0; quiet < silenceMs; quiet = Date.now() - lastAt()) {
     await pause(systemClock, silenceMs - quiet);
   }
+  progress?.end();
   await reading.close();
 }
 

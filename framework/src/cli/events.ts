@@ -5,7 +5,7 @@ import { exitCode } from './exit.js';
 import { stamp, stepText } from './job-story.js';
 import type { MonitorStep } from './monitor-client.js';
 import { command, type SessionOptions, withSession } from './session.js';
-import { cutTo, print, printable, printableJson, screenWidth } from './terminal.js';
+import { cutTo, print, printable, printableJson, Progress, screenWidth } from './terminal.js';
 import { untilInterrupted } from './until-interrupted.js';
 
 interface EventFlags extends SessionOptions {
@@ -53,7 +53,8 @@ jobrail events --follow --kind dead,retried --json`,
           await untilInterrupted();
           await reading.close();
         } else {
-          await readAllEvents(session, visit);
+          const progress = flags.job === undefined ? undefined : new Progress('events read:', undefined);
+          await readAllEvents(session, visit, progress);
           // Services send their batches when they like: of one job, time tells more than the place in the stream. That it
           // is enqueued is told when the broker has confirmed it, which may be after it has run.
           const time = ({ kind, at }: MonitorStep) => (kind === 'enqueued' ? 0 : at);

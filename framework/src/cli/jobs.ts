@@ -1,12 +1,12 @@
 import { Command } from 'commander';
 import { findLetter } from './dead.js';
-import { readAllEvents } from './event-reading.js';
+import { type EventVisit, readAllEvents } from './event-reading.js';
 import { exitCode, Failure } from './exit.js';
 import { jobFromEvents, type ToldEvent } from './job-from-events.js';
 import { type JobStory, jobStory, letterStory, unknownStory } from './job-story.js';
 import type { MonitorJob } from './monitor-client.js';
 import { command, type Session, type SessionOptions, withSession } from './session.js';
-import { ago, print, printable, printAll, printJson, table } from './terminal.js';
+import { ago, print, printable, printAll, printJson, Progress, table } from './terminal.js';
 
 interface SearchFlags extends SessionOptions {
   limit: string;
@@ -20,9 +20,9 @@ export function jobCommands(): Command[] {
     command(
       'search',
       'find jobs by contract, queue, state, service, time, cause, or what is in their payload',
-      `jobrail jobs search to:ada@example.com from:7d
+      `jobrail jobs search to:ada@example.com after:7d
 jobrail jobs search state:dead contract:email.send --limit 20
-jobrail jobs search 'fingerprint:3fa9c1d2e4b5 from:2026-03-01'`,
+jobrail jobs search 'fingerprint:3fa9c1d2e4b5 after:2026-03-01'`,
     )
       .argument('[words...]', 'field:value; a field that is none of the record is one of the payload')
       .option('--limit <number>', 'jobs of a page, 1 to 200', '50')
@@ -88,7 +88,7 @@ async function showJob(session: Session, id: string): Promise<void> {
   const letter = !job || job.state === 'dead' ? await findLetter(session, id) : undefined;
   let story: JobStory;
   if (job) {
-    const queue = (await session.queueReports()).find((report) => report.queue === job.queue);
+    const queue = await session.queueReport(job.queue);
     story = jobStory(job, { queue, cancel, now });
   } else {
     story = letter ? letterStory(letter.letter, now) : unknownStory(id, { cancel, now, monitor: !!monitor });
@@ -114,8 +114,9 @@ async function showJob(session: Session, id: string): Promise<void> {
 /** Where no monitor runs, the stream itself is read through. */
 async function fromEvents(session: Session, id: string): Promise<MonitorJob | undefined> {
   const told: ToldEvent[] = [];
-  await readAllEvents(session, (event, from) => {
+  const visit: EventVisit = (event, from) => {
     if ('job' in event && event.job === id) told.push({ event, from });
-  });
+  };
+  await readAllEvents(session, visit, new Progress('events read:', undefined));
   return jobFromEvents(id, told);
 }

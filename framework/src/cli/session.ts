@@ -3,7 +3,7 @@ import { Command, Option } from 'commander';
 import { AmqpBroker } from '../adapters/amqp/amqp-broker.js';
 import { tlsFromEnvironment } from '../adapters/amqp/tls.js';
 import { systemClock } from '../base/clock.js';
-import type { Contract } from '../model/contract.js';
+import { type Contract, mostPriorities, queueNames } from '../model/contract.js';
 import type { KnownQueue } from '../model/control.js';
 import { deadQueue, defaultPrefix, laneQueue, suspectsQueue } from '../model/topology.js';
 import type { Broker } from '../ports/broker.js';
@@ -146,9 +146,7 @@ export class Session {
     const found = queues.find((queue) => queue.name === name);
     if (found) return found;
     const broker = await this.broker();
-    if (await broker.depth(deadQueue(this.prefix, { name }))) {
-      return { name, type: 'quorum', priorities: 1, contracts: [], services: [] };
-    }
+    if (await broker.depth(deadQueue(this.prefix, { name }))) return untold(name);
     throw new Failure(exitCode.unknown, `There is no queue "${name}" under the prefix "${this.prefix}"; there ${queues.length === 0 ? 'are none' : `are ${queues.map((queue) => queue.name).join(', ')}`}.`); // prettier-ignore
   }
 
@@ -159,6 +157,13 @@ export class Session {
       (await this.knownQueues()).map((queue) => this.#report(queue, control)),
     );
     return reports.flatMap((report) => report ?? []);
+  }
+
+  /** One queue, also one that no service told of; undefined where the broker has none. */
+  async queueReport(name: string): Promise<QueueReport | undefined> {
+    if (!queueNames.test(name)) return undefined; // events can name what no queue is called
+    const known = (await this.knownQueues()).find((queue) => queue.name === name);
+    return this.#report(known ?? untold(name), await this.control());
   }
 
   async close(): Promise<void> {
@@ -189,6 +194,11 @@ export class Session {
       ...(paused && { paused: { at: paused.at, by: paused.by } }),
     };
   }
+}
+
+/** A queue of which nothing is known but its name: every lane that it could have is looked for. */
+function untold(name: string): KnownQueue {
+  return { name, type: 'quorum', priorities: mostPriorities, contracts: [], services: [] };
 }
 
 /** Runs a command with a session, which is closed whatever happens. */

@@ -138,27 +138,34 @@ export function counted(count: number, noun: string): string {
   return `${count} ${noun}${count === 1 ? '' : 's'}`;
 }
 
-/** A bar on stderr while long work goes on, where that is a terminal. */
+/** A bar on stderr while long work goes on, or a count where nobody knows how much there is; where that is a terminal. */
 export class Progress {
   #drawn = 0;
 
   constructor(
     private readonly what: string,
-    private readonly total: number,
-    private readonly out: NodeJS.WriteStream = process.stderr,
+    private readonly total: number | undefined,
+    private readonly out: Pick<NodeJS.WriteStream, 'isTTY' | 'write'> = process.stderr,
   ) {}
 
   update(done: number): void {
+    const { total } = this;
+    if (!this.out.isTTY) return;
     const now = Date.now();
-    if (!this.out.isTTY || (now - this.#drawn < 100 && done < this.total)) return;
+    if (now - this.#drawn < 100 && done !== total) return;
     this.#drawn = now;
-    const share = this.total === 0 ? 1 : Math.min(1, done / this.total);
-    const width = 30;
-    const bar = '█'.repeat(Math.round(share * width)).padEnd(width, '░');
-    this.out.write(`\r\x1b[2K${this.what} ${bar} ${done}/${this.total}`);
+    this.out.write(
+      `\r\x1b[2K${this.what} ${total === undefined ? done : `${barOf(done, total)} ${done}/${total}`}`,
+    );
   }
 
   end(): void {
     if (this.#drawn > 0) this.out.write('\r\x1b[2K');
   }
+}
+
+function barOf(done: number, total: number): string {
+  const width = 30;
+  const share = total === 0 ? 1 : Math.min(1, done / total);
+  return '█'.repeat(Math.round(share * width)).padEnd(width, '░');
 }

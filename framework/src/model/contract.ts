@@ -16,6 +16,9 @@ export interface Queue {
   readonly ackTimeoutMs: number | undefined;
 }
 
+/** What a queue can be called. */
+export const queueNames = /^[A-Za-z0-9_-]{1,60}$/;
+
 const reservedQueueNames = ['jobs', 'dead', 'delay', 'events', 'unroutable', 'control'];
 
 /**
@@ -39,7 +42,7 @@ export function defineQueue(
     ackTimeout?: Duration;
   } = {},
 ): Queue {
-  if (typeof name !== 'string' || !/^[A-Za-z0-9_-]{1,60}$/.test(name) || reservedQueueNames.includes(name)) {
+  if (typeof name !== 'string' || !queueNames.test(name) || reservedQueueNames.includes(name)) {
     throw new ContractError('JR_CONTRACT_INVALID', `A queue cannot be named ${describe(name)}.`, {
       mend: `Use 1 to 60 letters, digits, "-" or "_", and none of ${reservedQueueNames.join(', ')}.`,
     });

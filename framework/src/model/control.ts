@@ -1,5 +1,5 @@
 import { ContractError, describe } from '../base/errors.js';
-import { mostPriorities } from './contract.js';
+import { mostPriorities, queueNames } from './contract.js';
 
 /*
  * What is said to all processes of a deployment. The messages lie on a stream that each process reads from its beginning,
@@ -167,6 +167,7 @@ function isQueueFacts(value: unknown): value is QueueFacts {
   const { name, type, priorities, contracts } = (value ?? {}) as Partial<QueueFacts>;
   return (
     typeof name === 'string' &&
+    queueNames.test(name) && // others cannot be asked for on the broker
     (type === 'quorum' || type === 'classic') &&
     typeof priorities === 'number' &&
     priorities >= 1 &&

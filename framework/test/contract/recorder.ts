@@ -61,12 +61,13 @@ export class Recorder<Item> {
 export async function until<Answer>(
   ask: () => Promise<Answer>,
   fits: (answer: Answer) => boolean,
+  withinMs = patienceMs,
 ): Promise<Answer> {
-  const deadline = Date.now() + patienceMs;
+  const deadline = Date.now() + withinMs;
   for (;;) {
     const answer = await ask();
     if (fits(answer)) return answer;
     if (Date.now() > deadline)
-      throw new Error(`after ${patienceMs} ms the answer is still ${JSON.stringify(answer)}`);
+      throw new Error(`after ${withinMs} ms the answer is still ${JSON.stringify(answer)}`);
   }
 }

@@ -3,7 +3,7 @@ import { createServer } from 'node:http';
 import { once } from 'node:events';
 import type { AddressInfo } from 'node:net';
 import { type HandlerClass, type JobContext, noRetry } from '../../src/index.js';
-import { deadQueue } from '../../src/model/topology.js';
+import { controlStream, deadQueue } from '../../src/model/topology.js';
 import { CliMail } from '../fixtures/cli-contracts.js';
 import { cliContracts, followJobrail, jobrail } from './cli-runs.js';
 import { until } from '../contract/recorder.js';
@@ -196,6 +196,20 @@ describe('jobrail', function () {
     expect(help).to.include({ code: 0 });
     expect(help.out).to.include('Examples:').and.include('--rate 10/s --dry-run');
     expect((await run('--help')).out).to.include('Exit codes: 0 done;');
+  });
+
+  it('is not stopped by queues that somebody tells of and that cannot be', async () => {
+    await stage.start({ handlers: [handler], name: 'mailer' });
+    const channel = await stage.channel();
+    const queues = ['x'.repeat(500), '\u001b[2J', 'events/..'].map((name) => ({
+      ...{ name, type: 'quorum', priorities: 10, contracts: ['\u001b[31m'] },
+    }));
+    const mark = { v: 1, action: 'mark', at: 1, by: 'eve', id: 'none', service: 'eve', queues };
+    channel.sendToQueue(controlStream(stage.prefix), Buffer.from(JSON.stringify(mark)));
+    const { code, json } = await run('queues', '--json');
+    expect(code).to.equal(0);
+    expect(json<{ queue: string }[]>().map(({ queue }) => queue)).to.deep.equal(['cli-mail']);
+    expect((await run('__complete', '2', 'jobrail', 'pause', '')).out).to.equal('cli-mail\n');
   });
 
   it('asks the monitor where one is named, and shows nothing of it that acts on a terminal', async () => {

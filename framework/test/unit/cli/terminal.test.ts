@@ -6,6 +6,7 @@ import {
   printable,
   printableJson,
   printableLines,
+  Progress,
   span,
   table,
   when,
@@ -70,6 +71,27 @@ describe('what the CLI shows', () => {
     expect(cutTo('abcdef', 4)).to.equal('abc…');
     expect(cutTo('世界世界', 4)).to.equal('世…');
     expect(cutTo('abcd', 4)).to.equal('abcd');
+  });
+
+  it('draws how far long work is, only on a terminal, and wipes it away', () => {
+    const drawn: string[] = [];
+    const write = (text: string | Uint8Array) => drawn.push(String(text)) > 0;
+    const piped = new Progress('deleting', 2, { isTTY: false, write });
+    piped.update(1);
+    piped.end();
+    expect(drawn).to.deep.equal([]);
+    const bar = new Progress('deleting', 2, { isTTY: true, write });
+    bar.update(1);
+    bar.update(2);
+    bar.end();
+    expect(drawn.map((text) => text.replace('\r\u001b[2K', ''))).to.deep.equal([
+      `deleting ${'█'.repeat(15)}${'░'.repeat(15)} 1/2`,
+      `deleting ${'█'.repeat(30)} 2/2`,
+      '',
+    ]);
+    const count = new Progress('events read:', undefined, { isTTY: true, write });
+    count.update(1_234);
+    expect(drawn.at(-1)).to.include('events read: 1234');
   });
 
   it('tells times for people', () => {
