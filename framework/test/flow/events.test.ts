@@ -128,6 +128,20 @@ describe('the event stream', () => {
     expect(JSON.stringify(batches)).to.not.match(/4111|4222/);
   });
 
+  it('tells the size of a payload with a field of 10 MB, and leaves it out', async () => {
+    const contract = lone('told-huge');
+    const handler = working(contract, () => {
+      throw new Fatal('too much to read');
+    });
+    await stage.start({ handlers: [handler] });
+    const client = stage.newClient({ maxPayloadBytes: 15_000_000 });
+    const { id } = await client.enqueue(contract, { note: 'x'.repeat(10_000_000) });
+    const enqueued = await event('enqueued', id);
+    expect(enqueued.payloadBytes).to.equal(10_000_011);
+    expect(enqueued).not.to.have.property('payload');
+    expect(await event('dead', id)).not.to.have.property('payload');
+  });
+
   it('has the heartbeat of a service, and its last one when it stops', async () => {
     const contract = lone('told-beat');
     const service = await stage.start({ handlers: [working(contract, () => undefined)], name: 'beating' });
