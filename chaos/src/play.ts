@@ -28,11 +28,7 @@ export async function play(options: StageOptions & { scenario: Scenario }): Prom
   const stage = await Stage.open(options);
   const { survey } = stage;
   try {
-    await stage.start();
-    await scenario.faults(stage);
-    await stage.crew.finishProducing();
-    await untilQuiet(stage);
-    complaints.push(...(await stage.crew.stopServices()));
+    complaints.push(...(await Promise.race([playOut(scenario, stage), overOf(options.signal)])));
   } catch (error) {
     const late = options.signal.aborted;
     complaints.push(late ? 'the time was over' : String((error as Error).stack ?? error));
@@ -53,6 +49,22 @@ export async function play(options: StageOptions & { scenario: Scenario }): Prom
   complaints.push(...judge(verdict, scenario.recoveryBarMs), ...(scenario.judge?.(verdict, history) ?? []));
   const seconds = (Date.now() - startedAt) / 1_000;
   return { name: scenario.name, seconds, faults: stage.faults.length, verdict, faultsFound: complaints };
+}
+
+/** @returns a sentence for each process that did not end well. */
+async function playOut(scenario: Scenario, stage: Stage): Promise<string[]> {
+  await stage.start();
+  await scenario.faults(stage);
+  await stage.crew.finishProducing();
+  await untilQuiet(stage);
+  return stage.crew.stopServices();
+}
+
+/** Rejects when the time is over: a process that hangs must not hang the run. */
+function overOf(signal: AbortSignal): Promise<never> {
+  return new Promise((_, reject) =>
+    signal.addEventListener('abort', () => reject(new Error('the time was over'))),
+  );
 }
 
 /** Waits until every confirmed job is completed or dead and nothing waits in any queue. */

@@ -85,8 +85,8 @@ class Producing {
     for await (const count of this.#pace.turns(() => mostOpen - this.#open.all)) {
       for (let i = 0; i < count; i++) void this.#enqueue(this.#index++);
     }
-    await this.sender.close();
     while (this.#open.all > 0) await pause(10); // the answers to the last ones are still to be noted
+    await this.sender.close();
     this.#ledger.close();
     return this.#stopping;
   }
