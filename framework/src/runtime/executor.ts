@@ -93,8 +93,8 @@ export class Executor implements JobRunner {
     );
   }
 
-  /** Runs the job; resolves to how that went. Never rejects. No promise where nothing waits. */
-  execute(held: HeldJob): EndedAttempt | Promise<EndedAttempt> {
+  /** Runs the job and calls `done` with how that went, at once where nothing waits. Never throws. */
+  execute(held: HeldJob, done: (ended: EndedAttempt) => void): void {
     const { delivery, envelope, priority } = held;
     const { handler, service, clock } = this.#options;
     const startedAt = clock.now();
@@ -110,12 +110,15 @@ export class Executor implements JobRunner {
       outcome = this.#filterThrew(job, error);
     }
     // What has ended already cannot be told to stop.
-    if (!(outcome instanceof Promise)) return ended(attempt, outcome);
+    if (!(outcome instanceof Promise)) {
+      done(ended(attempt, outcome));
+      return;
+    }
     this.#running.add(attempt);
     attempt.deadline = this.#timeouts.add(attempt, startedAt);
-    return outcome.then(
-      (late) => this.#end(attempt, late),
-      (error: unknown) => this.#end(attempt, this.#filterThrew(job, error)),
+    void outcome.then(
+      (late) => done(this.#end(attempt, late)),
+      (error: unknown) => done(this.#end(attempt, this.#filterThrew(job, error))),
     );
   }
 

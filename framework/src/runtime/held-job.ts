@@ -25,8 +25,8 @@ export interface HeldJob {
 /** Runs the jobs of one handler. */
 export interface JobRunner {
   readonly handler: BoundHandler;
-  /** Runs the job; resolves to how that went. Never rejects. No promise where nothing waits. */
-  execute(job: HeldJob): EndedAttempt | Promise<EndedAttempt>;
+  /** Runs the job and calls `done` with how that went, at once where nothing waits. Never throws. */
+  execute(job: HeldJob, done: (ended: EndedAttempt) => void): void;
 }
 
 /** An attempt that is to be settled. */

@@ -10,7 +10,7 @@ import { lanesOf, suspectsQueue } from '../model/topology.js';
 import type { Broker, Delivery, Subscription } from '../ports/broker.js';
 import type { ConcurrencyBounds } from './concurrency-control.js';
 import type { Executor } from './executor.js';
-import type { EndedAttempt, HeldJob } from './held-job.js';
+import type { HeldJob } from './held-job.js';
 import { failedDeliveries, Intake, type Refusal } from './intake.js';
 import { KnownJobs } from './known-jobs.js';
 import type { LoopTurn } from './loop-turn.js';
@@ -322,7 +322,7 @@ export class Worker {
     const startedAt = performance.now();
     this.#running++;
     this.#jobs.started(job);
-    const settle = (ended: EndedAttempt) => {
+    job.executor.execute(job, (ended) => {
       const endedAt = performance.now();
       this.#running--;
       this.#tuning.ended(epoch, endedAt - startedAt);
@@ -332,10 +332,7 @@ export class Worker {
         this.#done(job, final, endedAt);
         settled?.();
       });
-    };
-    const ended = job.executor.execute(job);
-    if (ended instanceof Promise) void ended.then(settle);
-    else settle(ended);
+    });
   }
 
   #done(job: HeldJob, settled: boolean, endedAt: number): void {
