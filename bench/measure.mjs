@@ -126,7 +126,7 @@ function clock() {
 
 /** After a warm-up to the last job: connecting, starting and compiling is not counted. */
 function drained(count) {
-  const warmUp = Math.ceil(Math.max(count / 10, Math.min(1_500, count / 3)));
+  const warmUp = Math.ceil(count / 3);
   let done = 0;
   let since;
   return new Promise((resolve, reject) => {

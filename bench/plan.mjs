@@ -7,9 +7,9 @@ const bare = [['amqplib', 'best'], ['amqplib', 'plain']]; // prettier-ignore
 const ours = [['jobrail', 'events off'], ['jobrail', 'default']]; // prettier-ignore
 
 /** Jobs of a drain by concurrency (1, 10, more), so many that each lasts a few seconds. */
-const quickSizes = [4_500, 20_000, 100_000];
-const peerSizes = [4_500, 12_000, 30_000];
-const sizes = { amqplib: quickSizes, jobrail: quickSizes, 'graphile-worker': [2_000, 3_000, 5_000], 'pg-boss': [1_500, 5_000, 15_000] }; // prettier-ignore
+const quickSizes = [6_000, 45_000, 150_000];
+const peerSizes = [4_500, 15_000, 45_000];
+const sizes = { amqplib: quickSizes, jobrail: quickSizes, 'graphile-worker': [2_000, 3_000, 5_000], 'pg-boss': [1_500, 6_000, 20_000] }; // prettier-ignore
 const bulkSizes = { rascal: 5_000 };
 
 /** Each on top of `events off`, but for those that say `events on`; prefetch is found by itself. */

@@ -22,15 +22,21 @@ export function summarize(measured) {
       mode, system, variant, concurrency, load, processes, waiting, dueRate, handlerMs, rounds: rounds.length,
       rate: of('rate'), min: rates.length ? Math.min(...rates) : undefined, max: rates.length ? Math.max(...rates) : undefined,
       p50Ms: of('p50Ms'), p99Ms: of('p99Ms'), early: of('early'),
+      busy: rounds.some(({ busy }) => busy),
       clientCpuPer10k: of('clientCpuPer10k'), brokerCpuPer10k: of('brokerCpuPer10k'), rssMb: of('rssMb'),
     }; // prettier-ignore
   });
 }
 
-/** Rows with those of earlier runs that they have none for, in their order. */
+const order = [
+  'drain', 'enqueue one by one', 'enqueue bulk', 'latency', 'lateness', 'scale-out', 'backlog', 'feature', 'enqueue lanes', 'urgent',
+]; // prettier-ignore
+
+/** Rows with those of earlier runs that they have none for. The last of several earlier ones counts. */
 export function withEarlier(rows, earlier) {
-  const own = new Set(rows.map(keyOf));
-  return [...earlier.filter((row) => !own.has(keyOf(row))), ...rows];
+  const all = new Map([...earlier, ...rows].map((row) => [keyOf(row), row]));
+  const place = ({ mode, concurrency = 0, load = 0 }) => 1e6 * order.indexOf(mode) + concurrency + load;
+  return [...all.values()].sort((one, other) => place(one) - place(other));
 }
 
 function keyOf({ mode, system, variant, concurrency, load, processes, waiting, dueRate }) {
@@ -43,23 +49,17 @@ function grouped(rows) {
   return groups;
 }
 
-export function markdown(rows, { machine, versions, rounds, settings, busy }) {
+export function markdown(rows, { machine, versions, rounds, settings }) {
   const lines = [
     '# Performance',
     '',
     'Written by `npm run bench -- --markdown docs/performance.md`; nothing here is written by hand.',
-    ...(busy
-      ? [
-          '',
-          `**The machine was busy with other work** (load ${busy} at the end): rates are low and spread widely. Read ratios and CPU, and run it on a quiet machine.`,
-        ]
-      : []),
     '',
     `Machine: ${machine}.`,
     '',
     `Versions: ${versions}.`,
     '',
-    `Medians of ${rounds} interleaved round${rounds > 1 ? 's' : ''}, lowest–highest in brackets; ratios are to bare amqplib's best recipe in the same place, unless said otherwise. Server CPU is all that the server used meanwhile, for others too.`,
+    `Medians of ${rounds} interleaved round${rounds === 1 ? '' : 's'}, lowest–highest in brackets; the first third of a drain warms up and is not counted; ratios are to bare amqplib's best recipe in the same place, unless said otherwise. Server CPU is all that the server used meanwhile, for others too.`,
     '',
   ];
   lines.push(...barsTable(rows));
@@ -69,7 +69,11 @@ export function markdown(rows, { machine, versions, rounds, settings, busy }) {
     const base = own.find(({ system, variant }) => system === 'amqplib' && variant === 'best') ?? own[0];
     const against =
       base === own[0] && base.system !== 'amqplib' ? `Ratios are to ${nameOf(base)}.` : undefined;
-    lines.push(`### ${section}`, '', ...(against ? [against, ''] : []));
+    const busy = own.some((row) => row.busy)
+      ? 'The machine did other work beside: read ratios and CPU.'
+      : undefined;
+    const remarks = [against, busy].filter(Boolean).join(' ');
+    lines.push(`### ${section}`, '', ...(remarks ? [remarks, ''] : []));
     const timesOnly = own.every(({ rate }) => rate === undefined);
     lines.push(
       timesOnly

@@ -110,6 +110,7 @@ async function main() {
   const wanted = args.modes?.split(',') ?? Object.keys(tasks);
   const systems = args.systems?.split(',');
   const settings = new Map();
+  for (const { system } of earlier) settings.set(system, (await import(`./systems/${system}.mjs`)).settings);
   const measured = [];
   for (let round = 0; round < rounds; round++) {
     for (const mode of wanted) {
@@ -123,7 +124,7 @@ async function main() {
           return undefined;
         });
         if (!row) continue;
-        measured.push(row);
+        measured.push({ ...row, busy: busy() });
         const shown = row.rate
           ? `${Math.round(row.rate)}/s`
           : `p50 ${row.p50Ms?.toFixed(2)} p99 ${row.p99Ms?.toFixed(1)} ms`;
@@ -147,7 +148,10 @@ async function main() {
 function tell(measured, settings) {
   const rows = withEarlier(summarize(measured), earlier);
   const machine = `${cpus().length} × ${cpus()[0].model.trim()}, ${Math.round(totalmem() / 2 ** 30)} GB, ${process.platform} ${release()}`;
-  const facts = { machine, versions: versions(), rounds, settings: [...settings], busy: busy() };
+  const ran = rows.map((row) => row.rounds ?? rounds);
+  const [fewest, most] = [Math.min(...ran), Math.max(...ran)];
+  const roundsRun = fewest === most ? most : `${fewest} to ${most}`;
+  const facts = { machine, versions: versions(), rounds: roundsRun, settings: [...settings] };
   const text = markdown(rows, facts) + notes.map((note) => `- ${note}.\n`).join('');
   if (args.markdown) writeFileSync(args.markdown, text);
   if (args.json)
@@ -259,8 +263,7 @@ function unknownMode(mode, tasks) {
   throw new Error(`There is no mode "${mode}": use ${Object.keys(tasks).join(', ')}.`);
 }
 
-/** The load of the machine, where it is more than a bench makes by itself: client, server, and what they start. */
+/** Whether the load of the last minute is more than a bench makes by itself: client, server, and what they start. */
 function busy() {
-  const [, load] = loadavg();
-  return load > cpus().length + 2 ? load.toFixed(1) : undefined;
+  return loadavg()[0] > cpus().length + 2;
 }
