@@ -134,6 +134,27 @@ describe('Projection', () => {
       expect(await contents(database)).to.deep.equal(together);
     });
 
+    it('ends a rebuild that a crash interrupted, whatever was projected meanwhile', async () => {
+      tellMany(telling, 60);
+      await replica.apply(telling.messages);
+      const before = await contents(database);
+      for (let statement = 2; statement <= 6; statement++) {
+        const dying = failingAt(database, statement, 2); // the first transaction has cleared a segment then
+        const error = await rebuild(dying, replica.lease, 0).catch((thrown: unknown) => thrown);
+        expect(error, `statement ${statement}`).to.be.instanceOf(Error);
+      }
+      telling.tell('email', [storyOf('job-0007').started(), storyOf('late').completed()], 'email-9');
+      await replica.apply(telling.messages.slice(-1));
+      await rebuild(database, replica.lease, 0);
+      await replica.apply(telling.messages.slice(0, -1));
+      const { next, ...rest } = await contents(database);
+      expect({ ...rest, minutes: before.minutes, next }).to.deep.equal(before); // minutes are never counted anew
+      await replica.apply(telling.messages.slice(-1));
+      expect((await contents(database)).jobs.map(({ id }) => id))
+        .to.include('late')
+        .and.have.length(61);
+    });
+
     it('keeps, in a rebuild, what the stream does not have any more', async () => {
       tellMany(telling, 60);
       await replica.apply(telling.messages);
@@ -262,15 +283,16 @@ class Replica {
   }
 }
 
-/** A database whose transactions fail at their n-th statement. */
-function failingAt(database: Database, statement: number): Database {
+/** A database whose transactions fail at their n-th statement, from the first or a later one on. */
+function failingAt(database: Database, statement: number, from = 1): Database {
+  let transactions = 0;
   return new Proxy(database, {
     get(target, name) {
       if (name !== 'transaction')
         return (target[name as keyof Database] as () => void)?.bind?.(target) ?? target[name as never];
       return (work: Parameters<Database['transaction']>[0]) =>
         target.transaction((transaction) => {
-          let left = statement;
+          let left = ++transactions >= from ? statement : Infinity;
           const counted = new Proxy(transaction, {
             get(inner, method) {
               const value = inner[method as keyof typeof inner] as unknown;
