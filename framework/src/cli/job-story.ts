@@ -1,8 +1,8 @@
 import type { DeadLetter } from '../model/dead-letter.js';
-import { letterLines } from './letter-view.js';
+import { letterLines, stackLines } from './letter-view.js';
 import type { MonitorJob, MonitorStep } from './monitor-client.js';
 import type { QueueReport } from './session.js';
-import { ago, counted, printable, printableLines, span, when } from './terminal.js';
+import { ago, counted, printable, span, when } from './terminal.js';
 
 /** What happened to a job, for people: a headline, the facts, and the commands to run next. */
 export interface JobStory {
@@ -195,14 +195,21 @@ function facts(job: MonitorJob, now: number): string[] {
 }
 
 function history(job: MonitorJob): string[] {
-  const steps = (job.history ?? []).map((step) => printable(`  ${stamp(step.at)}  ${step.kind.padEnd(9)} ${stepText(step)}`)); // prettier-ignore
-  const stack = printableLines(job.error?.stack ?? '').slice(1);
+  const steps = lastOfProgress(job.history ?? []).map((step) => printable(`  ${stamp(step.at)}  ${step.kind.padEnd(9)} ${stepText(step)}`)); // prettier-ignore
   const children = (job.children ?? []).map(({ id, contract, state }) => printable(`  child ${id}  ${contract}  ${state}`)); // prettier-ignore
   return [
     ...(steps.length > 0 ? ['history', ...steps] : []),
-    ...stack.map((line) => `  ${line}`),
+    ...stackLines(job.error?.stack ?? ''),
     ...children,
   ];
+}
+
+/** Without the progress that more progress of the same attempt follows. */
+function lastOfProgress(steps: readonly MonitorStep[]): MonitorStep[] {
+  return steps.filter((step, i) => {
+    const next = steps[i + 1];
+    return step.kind !== 'progress' || next?.kind !== 'progress' || next['attempt'] !== step['attempt'];
+  });
 }
 
 /** What a step says, in a line. */

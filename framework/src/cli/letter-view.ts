@@ -67,12 +67,17 @@ export function letterLines(letter: DeadLetter): string[] {
   for (const record of attempts) {
     lines.push(printable(`  attempt ${record.attempt}  ${when(record.at)}  ${span(record.ms)}  ${record.service}  ${record.error}`)); // prettier-ignore
   }
-  return [
-    ...lines,
-    ...printableLines(error.stack)
-      .slice(1)
-      .map((line) => `  ${line}`),
-  ];
+  return [...lines, ...stackLines(error.stack)];
+}
+
+/** The frames of a stack; those of Node and libraries only where there are no others. */
+export function stackLines(stack: string): string[] {
+  const frames = printableLines(stack).slice(1);
+  const own = frames.filter((line) => !/node:|node_modules/.test(line));
+  const left = frames.length - own.length;
+  const shown = own.length === 0 ? frames : own;
+  const rest = own.length > 0 && left > 0 ? [`    … and ${left} of Node and libraries (--json has all)`] : [];
+  return [...shown, ...rest].map((line) => `  ${line}`);
 }
 
 export function errorOf({ error, reason }: DeadLetter): string {

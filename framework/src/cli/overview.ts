@@ -1,6 +1,6 @@
 import type { Command } from 'commander';
 import { type Session, type QueueReport, command, type SessionOptions, withSession } from './session.js';
-import { ago, print, printAll, printJson, span, table } from './terminal.js';
+import { ago, counted, print, printable, printAll, printJson, span, table } from './terminal.js';
 
 const withoutMonitor =
   'No monitor is named (--monitor, JOBRAIL_MONITOR_URL): what runs, failed or was done before is not known here.';
@@ -34,8 +34,13 @@ async function showStatus(session: Session): Promise<void> {
   const sum = (count: (queue: QueueReport) => number) => queues.reduce((all, queue) => all + count(queue), 0);
   const paused = queues.filter((queue) => queue.paused).length;
   print(
-    `queues    ${queues.length}, ${sum(({ waiting }) => waiting)} jobs wait, ${sum(({ dead }) => dead)} dead letters` +
-      (paused > 0 ? `, ${paused} paused` : ''),
+    `queues    ${queues.length}, ${counted(
+      sum(({ waiting }) => waiting),
+      'job',
+    )} waiting, ${counted(
+      sum(({ dead }) => dead),
+      'dead letter',
+    )}` + (paused > 0 ? `, ${paused} paused` : ''),
   );
   if (workers) {
     const here = workers.filter(({ gone }) => !gone);
@@ -51,7 +56,7 @@ async function showStatus(session: Session): Promise<void> {
   }
   for (const alert of open ?? []) printAll(table([{ title: 'alert' }], [[alert.text]]).slice(1).map((line) => `alert     ${line}`)); // prettier-ignore
   print();
-  printQueues(queues);
+  printQueues(queues, session.prefix);
   if (!monitor) print(`\n${withoutMonitor}`);
 }
 
@@ -60,8 +65,7 @@ async function showQueues(session: Session): Promise<void> {
   const records = new Map((await session.monitor?.queues())?.map((queue) => [queue.queue, queue]) ?? []);
   const merged = queues.map((queue) => ({ ...queue, ...records.get(queue.queue) }));
   if (session.json) return printJson(merged);
-  printQueues(queues);
-  if (queues.length === 0) print(`No service was ever started under the prefix "${session.prefix}".`);
+  printQueues(queues, session.prefix);
   if (records.size === 0) return;
   print();
   const states = ['scheduled', 'processing', 'retrying', 'completed', 'dead', 'cancelled', 'expired'];
@@ -77,8 +81,9 @@ async function showQueues(session: Session): Promise<void> {
   );
 }
 
-export function printQueues(queues: readonly QueueReport[]): void {
-  printAll(queueTable(queues));
+function printQueues(queues: readonly QueueReport[], prefix: string): void {
+  if (queues.length > 0) printAll(queueTable(queues));
+  else print(`No service was ever started under the prefix "${printable(prefix)}".`);
 }
 
 export function queueTable(queues: readonly QueueReport[]): string[] {

@@ -75,6 +75,14 @@ describe('the story of a job', () => {
     expect(story.next).to.include(`jobrail cancel ${id}`);
   });
 
+  it('shows of progress only how far an attempt came', () => {
+    const progress = (attempt: number, fraction: number, at: number): JobEvent => ({
+      ...{ ...about, kind: 'progress', attempt, at: now - at, fraction },
+    });
+    const story = storyOf([enqueued, progress(1, 0.1, 9), progress(1, 0.2, 8), progress(2, 0.3, 7), progress(2, 0.4, 6)]); // prettier-ignore
+    expect(story.lines.filter((line) => line.includes('progress')).join()).to.match(/ 20 %.* 40 %$/);
+  });
+
   it('tells of one that is tried again why and when', () => {
     const story = storyOf([enqueued, { ...attempt, kind: 'retried', nextAt: now + 30_000, error }]);
     expect(story.headline).to.match(
@@ -92,6 +100,23 @@ describe('the story of a job', () => {
       'jobrail dead retry --fingerprint 0123456789ab --dry-run',
     ]);
     expect(story.lines.join('\n')).to.include('payload   {"to":"ada"}').and.include('enqueued  2026-03-03');
+  });
+
+  it('shows of a stack what is not of Node or a library', () => {
+    const frames = [
+      'at send (/app/mail.js:3:1)',
+      'at run (/app/node_modules/x/y.js:1:1)',
+      'at node:internal/z:1:1',
+    ];
+    const stack = ['Error: no', ...frames.map((frame) => `    ${frame}`)].join('\n');
+    const story = storyOf([
+      enqueued,
+      { ...attempt, kind: 'dead', reason: 'fatal', error: { ...error, stack } },
+    ]);
+    expect(story.lines.slice(-2).map((line) => line.trim())).to.deep.equal([
+      'at send (/app/mail.js:3:1)',
+      '… and 2 of Node and libraries (--json has all)',
+    ]);
   });
 
   it('tells of those that are over how they ended', () => {
