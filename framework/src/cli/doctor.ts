@@ -12,7 +12,7 @@ import { openStore } from '../store.js';
 import { followEvents } from './event-reading.js';
 import { exitCode } from './exit.js';
 import { command, type Session, type SessionOptions, withSession } from './session.js';
-import { cutTo, print, printable, printJson, screenWidth, span } from './terminal.js';
+import { counted, cutTo, print, printable, printJson, screenWidth, span } from './terminal.js';
 
 /** One thing that was looked at. */
 export interface Diagnosis {
@@ -117,7 +117,13 @@ async function topology(session: Session): Promise<Diagnosis[]> {
     const plan = jobsTopology(session.prefix, contracts, brokerFeatures(amqp.info?.version));
     const wrong = (await verifyTopology(model, plan)).filter(({ state }) => state !== 'same');
     if (wrong.length === 0)
-      return [{ what: 'topology', state: 'ok', detail: `as ${contracts.length} contracts ask` }];
+      return [
+        {
+          what: 'topology',
+          state: 'ok',
+          detail: `as ${contracts.length === 1 ? 'the contract asks' : `${contracts.length} contracts ask`}`,
+        },
+      ];
     return wrong.map(({ kind, name, state, detail }) => ({
       what: 'topology',
       state: 'wrong',
@@ -136,13 +142,13 @@ async function consumers(session: Session): Promise<Diagnosis[]> {
   }
   return queues.flatMap(({ queue, consumers: count, waiting, services, paused, dead }): Diagnosis[] => {
     const what = `queue ${queue}`;
-    const about = `${waiting} wait, ${count} consumers`;
+    const about = `${waiting} wait, ${counted(count, 'consumer')}`;
     const first: Diagnosis = paused
       ? { what, state: 'ok', detail: `${about}; paused by ${paused.by}`, mend: `jobrail resume ${queue}` }
       : count > 0
         ? { what, state: 'ok', detail: about }
         : { what, state: 'wrong', detail: `${about}: nobody works on it`, mend: services.length > 0 ? `Start ${services.join(' or ')}.` : 'Start the service that handles it.' }; // prettier-ignore
-    const letters: Diagnosis = { what, state: 'wrong', detail: `${dead} dead letters`, mend: `jobrail dead list --queue ${queue}` }; // prettier-ignore
+    const letters: Diagnosis = { what, state: 'wrong', detail: counted(dead, 'dead letter'), mend: `jobrail dead list --queue ${queue}` }; // prettier-ignore
     return dead > 0 ? [first, letters] : [first];
   });
 }
@@ -183,7 +189,7 @@ async function clocks(session: Session): Promise<Diagnosis[]> {
     : await heardSkews(session);
   if (skews.length === 0) return [{ what: 'clocks', state: 'unknown', detail: 'no process told of itself' }];
   const off = skews.filter(({ skewMs }) => Math.abs(skewMs) > mostSkewMs);
-  if (off.length === 0) return [{ what: 'clocks', state: 'ok', detail: `${skews.length} processes agree within ${span(mostSkewMs)}` }]; // prettier-ignore
+  if (off.length === 0) return [{ what: 'clocks', state: 'ok', detail: `${skews.length === 1 ? '1 process agrees' : `${skews.length} processes agree`} within ${span(mostSkewMs)}` }]; // prettier-ignore
   return off.map(({ who, skewMs }) => ({
     what: 'clocks',
     state: 'wrong',
