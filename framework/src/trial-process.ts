@@ -130,7 +130,7 @@ class TrialKeys implements IdempotencyStore {
   ) {}
 
   async claim(key: string, leaseMs: number): Promise<ClaimAnswer> {
-    const answer = await this.keys.claim(`${this.scope}:${key}`, leaseMs);
+    const answer = await this.keys.claim(`${this.scope}:${key}`, leaseMs, keepForMs);
     if (answer.kind === 'claimed') this.#claims.push(answer.claim);
     return answer;
   }

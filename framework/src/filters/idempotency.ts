@@ -46,7 +46,7 @@ export function idempotencyFilter(options: IdempotencyFilterOptions): Filter {
       try {
         const key = await keyOfAttempt(attempt, options);
         if (key === undefined) return await next();
-        answer = await store.claim(`${job.contract}:${key}`, leaseMs);
+        answer = await store.claim(`${job.contract}:${key}`, leaseMs, keepForMs);
       } catch (error) {
         if (!(error instanceof StoreError)) return { kind: 'dead', reason: 'fatal', error: toError(error) };
         log.warn({ ...details, err: redactError(error) }, 'the store cannot be had; the job snoozes');

@@ -22,8 +22,12 @@ export type ClaimAnswer =
  * hosts do no harm. Every method rejects with a StoreError when the store cannot be had.
  */
 export interface IdempotencyStore {
-  /** @param key 1 to 400 characters of well-formed text without NUL. */
-  claim(key: string, leaseMs: number): Promise<ClaimAnswer>;
+  /**
+   * @param key 1 to 400 characters of well-formed text without NUL.
+   * @param leaseMs how long it is claimed after a crash.
+   * @param keepForMs how long it will be known as done, about: a store may use it to find what is over.
+   */
+  claim(key: string, leaseMs: number, keepForMs: number): Promise<ClaimAnswer>;
 
   /**
    * The work is done: `claim` answers `done` to everybody for `keepForMs`. Safe to call again.

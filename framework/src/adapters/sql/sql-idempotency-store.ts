@@ -7,7 +7,11 @@ import type { Claim, ClaimAnswer, Completion, IdempotencyStore } from '../../por
 import { migrate, type Migration } from './migrate.js';
 import { storeTime } from './store-time.js';
 
-/** A key in the table is claimed (`done` 0, until its lease is over) or done (1, until its `keepFor` is over). */
+/**
+ * A key in the table is claimed (`done` 0, until its lease is over) or done (1, until its `keepFor` is over). What an index holds is
+ * written with the claim and does not change: so PostgreSQL can mark and renew within the page of the row, without
+ * touching an index (decision 62).
+ */
 export const idempotencyMigrations: readonly Migration[] = [
   {
     name: 'keys',
@@ -22,6 +26,16 @@ export const idempotencyMigrations: readonly Migration[] = [
       'CREATE INDEX jobrail_keys_done_until ON jobrail_keys (until) WHERE done = 1',
     ],
   },
+  {
+    name: 'keys are found by when they can be over',
+    statements: (dialect) => [
+      'ALTER TABLE jobrail_keys ADD COLUMN prune_at BIGINT NOT NULL DEFAULT 0',
+      'UPDATE jobrail_keys SET prune_at = until',
+      'DROP INDEX jobrail_keys_done_until',
+      'CREATE INDEX jobrail_keys_prune_at ON jobrail_keys (prune_at)',
+      ...(dialect === 'postgres' ? ['ALTER TABLE jobrail_keys SET (fillfactor = 70)'] : []),
+    ],
+  },
 ];
 
 const renewEveryMs = 1_000;
@@ -31,6 +45,7 @@ const mostPruned = 1_000;
 interface Held {
   claim: Claim;
   leaseMs: number;
+  keepForMs: number;
   renewAt: number;
 }
 
@@ -69,9 +84,9 @@ export class SqlIdempotencyStore implements IdempotencyStore {
     this.#pruneLater();
   }
 
-  async claim(key: string, leaseMs: number): Promise<ClaimAnswer> {
+  async claim(key: string, leaseMs: number, keepForMs: number): Promise<ClaimAnswer> {
     const claim = { key, token: `${this.#tokens}:${(++this.#lastToken).toString(36)}` };
-    const held = { claim, leaseMs, renewAt: this.#clock.now() + leaseMs / 4 };
+    const held = { claim, leaseMs, keepForMs, renewAt: this.#clock.now() + leaseMs / 4 };
     const answer = await this.#claims.add(held);
     if (answer.kind === 'claimed') this.#held.set(claim.token, held);
     return answer;
@@ -111,8 +126,13 @@ export class SqlIdempotencyStore implements IdempotencyStore {
     const first = new Map<string, Held>();
     for (const item of items) if (!first.has(item.claim.key)) first.set(item.claim.key, item);
     const { rows } = await this.#database.queryMany<{ token: string }>(this.#texts.claim, {
-      columns: { key: 'text', token: 'text', lease: 'bigint' },
-      rows: [...first.values()].map(({ claim, leaseMs }) => [claim.key, claim.token, leaseMs]),
+      columns: { key: 'text', token: 'text', lease: 'bigint', keep: 'bigint' },
+      rows: [...first.values()].map(({ claim, leaseMs, keepForMs }) => [
+        claim.key,
+        claim.token,
+        leaseMs,
+        keepForMs,
+      ]),
     });
     const claimed = new Set(rows.map(({ token }) => token));
     const missed = items.filter(({ claim }) => !claimed.has(claim.token)).map(({ claim }) => claim.key);
@@ -206,9 +226,10 @@ function tokens(claims: readonly Claim[]): GivenRows {
 /** In order of keys, so that two processes cannot wait for each other. Repeated after a lost answer, each does no harm. */
 function textsFor(now: string, skipsLocked: boolean) {
   return {
-    claim: `INSERT INTO jobrail_keys (key, token, done, until)
-      SELECT key, token, 0, ${now} + lease FROM given WHERE true ORDER BY key
-      ON CONFLICT (key) DO UPDATE SET token = excluded.token, done = 0, until = excluded.until, result = NULL
+    claim: `INSERT INTO jobrail_keys (key, token, done, until, prune_at)
+      SELECT key, token, 0, ${now} + lease, ${now} + keep FROM given WHERE true ORDER BY key
+      ON CONFLICT (key) DO UPDATE SET token = excluded.token, done = 0, until = excluded.until, result = NULL,
+        prune_at = excluded.prune_at
       WHERE jobrail_keys.until <= ${now} OR (jobrail_keys.token = excluded.token AND jobrail_keys.done = 0)
       RETURNING token`,
     look: `SELECT key, done, result, until - ${now} AS rest FROM jobrail_keys
@@ -221,7 +242,7 @@ function textsFor(now: string, skipsLocked: boolean) {
     release: `DELETE FROM jobrail_keys
       WHERE done = 0 AND (key, token) IN (SELECT key, token FROM given)`,
     prune: `DELETE FROM jobrail_keys WHERE key IN (
-      SELECT key FROM jobrail_keys WHERE done = 1 AND until <= ${now} ORDER BY until LIMIT $1
+      SELECT key FROM jobrail_keys WHERE prune_at <= ${now} AND until <= ${now} ORDER BY prune_at LIMIT $1
       ${skipsLocked ? 'FOR UPDATE SKIP LOCKED' : ''})`,
   };
 }
