@@ -5,6 +5,7 @@ import { mkdtempSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { parseArgs } from 'node:util';
+import { PostgresDatabase } from 'jobrail/postgres';
 import { openStore } from 'jobrail/store';
 import { SqlIdempotencyStore } from '../framework/dist/src/adapters/sql/sql-idempotency-store.js';
 import { SqlUniqueStore } from '../framework/dist/src/adapters/sql/sql-unique-store.js';
@@ -15,6 +16,7 @@ const { values } = parseArgs({
   options: {
     keys: { type: 'string', default: '0' },
     seconds: { type: 'string', default: '5' },
+    kind: { type: 'string', multiple: true, default: ['id', 'order'] },
     set: { type: 'string', multiple: true, default: [] },
   },
 });
@@ -22,7 +24,7 @@ const [many, seconds] = [Number(values.keys), Number(values.seconds)];
 const hourMs = 3_600_000;
 const folder = mkdtempSync(join(tmpdir(), 'jobrail-bench-'));
 const own = process.env['DATABASE_URL'] ? undefined : await startPostgres({ durable: true });
-const server = process.env['DATABASE_URL'] ?? own.url;
+const server = process.env['DATABASE_URL'] || own.url;
 
 for (const setting of values.set) {
   const [name, value] = setting.split('=');
@@ -87,7 +89,7 @@ async function withMany(kind) {
   const at = async (schema) => {
     const url = new URL(server);
     url.searchParams.set('options', `-c search_path=${schema}`);
-    const database = await openStore(url.href);
+    const database = new PostgresDatabase({ url: url.href, statementTimeoutMs: 1_800_000 }); // to fill it
     await database.query(`CREATE SCHEMA ${schema}`);
     return { database, store: await SqlIdempotencyStore.open(database) };
   };
@@ -132,7 +134,7 @@ try {
     await cost('SQLite', `sqlite:${join(folder, 'store.sqlite')}`);
     await cost('PostgreSQL', server);
   } else {
-    for (const kind of ['id', 'order']) await withMany(kind);
+    for (const kind of values.kind) await withMany(kind);
   }
 } finally {
   await own?.stop();
