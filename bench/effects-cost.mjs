@@ -78,7 +78,7 @@ async function cost(name, url) {
   await database.close();
 }
 
-/** Fills a table: all keys done, nine of ten to be kept for days to come, one over. */
+/** Fills a table: all keys done, to be kept for days to come; later a tenth as many that are over. */
 const fills = {
   id: `lpad(to_hex((extract(epoch FROM now()) * 1000)::bigint - ${many} + i), 12, '0') || '-' || md5(i::text)`,
   order: `md5(i::text)`,
@@ -99,12 +99,15 @@ async function withMany(kind) {
      WHERE table_schema = 'full_${kind}' AND table_name = 'jobrail_keys'`,
   );
   const prunable = columns.rows.some(({ name }) => name === 'prune_at');
-  const until = `(extract(epoch FROM now()) * 1000)::bigint + CASE WHEN i % 10 = 0 THEN -1000 ELSE ${168 * hourMs} END`;
-  await full.database.query(
-    `INSERT INTO jobrail_keys (key, token, done, until ${prunable ? ', prune_at' : ''})
-     SELECT 'payments.charge:' || ${fills[kind]}, gen_random_uuid()::text || ':1a', 1, ${until} ${prunable ? `, ${until}` : ''}
-     FROM generate_series(1, ${many}) AS i`,
-  );
+  const fill = (from, to, forMs) => {
+    const until = `(extract(epoch FROM now()) * 1000)::bigint + ${forMs}`;
+    return full.database.query(
+      `INSERT INTO jobrail_keys (key, token, done, until ${prunable ? ', prune_at' : ''})
+       SELECT 'payments.charge:' || ${fills[kind]}, gen_random_uuid()::text || ':1a', 1, ${until} ${prunable ? `, ${until}` : ''}
+       FROM generate_series(${from}, ${to}) AS i`,
+    );
+  };
+  await fill(1, many, 168 * hourMs);
   await full.database.query('VACUUM ANALYZE jobrail_keys');
   await full.database.query('CHECKPOINT');
   const rates = { small: [], full: [] };
@@ -114,6 +117,22 @@ async function withMany(kind) {
     }
   }
   const median = (all) => all.toSorted((a, b) => a - b)[Math.floor(all.length / 2)];
+  const written = async () => {
+    const { rows } = await full.database.query(
+      `SELECT pg_current_wal_lsn() - '0/0'::pg_lsn AS wal, pg_stat_get_tuples_updated('jobrail_keys'::regclass) AS updated,
+         pg_stat_get_tuples_hot_updated('jobrail_keys'::regclass) AS hot`,
+    );
+    return rows[0];
+  };
+  const from = await written();
+  const inRound = (await perSecond(idempotent(full.store, makers[kind]), 200)) * seconds;
+  await new Promise((resolve) => setTimeout(resolve, 2_000)); // until the statistics are told
+  const to = await written();
+  console.log({
+    walBytesPerKey: Math.round((Number(to.wal) - Number(from.wal)) / inRound),
+    marksWithinTheirPage: (to.hot - from.hot) / (to.updated - from.updated),
+  });
+  await fill(many + 1, many * 1.1, -1_000);
   const [before, after] = [median(rates.small), median(rates.full)];
   let pruned = 0;
   const pruning = full.store.prune().then((count) => (pruned = count));
