@@ -189,7 +189,7 @@ async function clocks(session: Session): Promise<Diagnosis[]> {
     : await heardSkews(session);
   if (skews.length === 0) return [{ what: 'clocks', state: 'unknown', detail: 'no process told of itself' }];
   const off = skews.filter(({ skewMs }) => Math.abs(skewMs) > mostSkewMs);
-  if (off.length === 0) return [{ what: 'clocks', state: 'ok', detail: `${skews.length === 1 ? '1 process agrees' : `${skews.length} processes agree`} within ${span(mostSkewMs)}` }]; // prettier-ignore
+  if (off.length === 0) return [{ what: 'clocks', state: 'ok', detail: `within ${span(mostSkewMs)}: ${counted(skews.length, 'process')}` }]; // prettier-ignore
   return off.map(({ who, skewMs }) => ({
     what: 'clocks',
     state: 'wrong',

@@ -45,7 +45,7 @@ async function showStatus(session: Session): Promise<void> {
   if (workers) {
     const here = workers.filter(({ gone }) => !gone);
     print(
-      `services  ${here.length} processes of ${new Set(here.map(({ service }) => service)).size} services`,
+      `services  ${counted(here.length, 'process')} of ${counted(new Set(here.map(({ service }) => service)).size, 'service')}`,
     );
   }
   if (projection) {

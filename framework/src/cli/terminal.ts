@@ -135,7 +135,7 @@ export function span(ms: number): string {
 }
 
 export function counted(count: number, noun: string): string {
-  return `${count} ${noun}${count === 1 ? '' : 's'}`;
+  return `${count} ${noun}${count === 1 ? '' : noun.endsWith('s') ? 'es' : 's'}`;
 }
 
 /** A bar on stderr while long work goes on, or a count where nobody knows how much there is; where that is a terminal. */
