@@ -7,8 +7,8 @@ const bare = [['amqplib', 'best'], ['amqplib', 'plain']]; // prettier-ignore
 const ours = [['jobrail', 'events off'], ['jobrail', 'default']]; // prettier-ignore
 
 /** Jobs of a drain by concurrency (1, 10, more), so many that each lasts a few seconds. */
-const quickSizes = [6_000, 45_000, 150_000];
-const peerSizes = [4_500, 15_000, 45_000];
+const quickSizes = [4_500, 30_000, 90_000];
+const peerSizes = [3_000, 12_000, 30_000];
 const sizes = { amqplib: quickSizes, jobrail: quickSizes, 'graphile-worker': [2_000, 3_000, 5_000], 'pg-boss': [1_500, 6_000, 20_000] }; // prettier-ignore
 const bulkSizes = { rascal: 5_000 };
 
@@ -52,7 +52,7 @@ export function plan({ quick }) {
       mode: 'backlog', system: 'jobrail', variant: 'events off', waiting, jobs: 10_000,
     })),
     features: features.map((variant) => ({
-      mode: 'feature', system: 'jobrail', variant, auto: true, concurrency: 100, jobs: Math.round(size * (/delay|SQL/.test(variant) ? 10_000 : 60_000)),
+      mode: 'feature', system: 'jobrail', variant, auto: true, concurrency: 100, jobs: Math.round(size * (/delay|SQL/.test(variant) ? 6_000 : 45_000)),
     })),
     priority: [
       ...['events off', 'events off, 3 priorities'].map((variant) => ({

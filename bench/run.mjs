@@ -43,7 +43,9 @@ const urls = {
   postgres: process.env.DATABASE_URL,
 };
 const notes = [];
-const earlier = (args.with ?? []).flatMap((file) => JSON.parse(readFileSync(file, 'utf8')).rows);
+const joined = (args.with ?? []).map((file) => JSON.parse(readFileSync(file, 'utf8')));
+const earlier = joined.flatMap(({ rows }) => rows);
+for (const note of joined.flatMap((run) => run.notes)) if (!notes.includes(note)) notes.push(note);
 for (const signal of ['SIGINT', 'SIGTERM'])
   process.once(signal, () => void end().then(() => process.exit(130)));
 try {
@@ -152,7 +154,7 @@ function tell(measured, settings) {
   const [fewest, most] = [Math.min(...ran), Math.max(...ran)];
   const roundsRun = fewest === most ? most : `${fewest} to ${most}`;
   const facts = { machine, versions: versions(), rounds: roundsRun, settings: [...settings] };
-  const text = markdown(rows, facts) + notes.map((note) => `- ${note}.\n`).join('');
+  const text = markdown(rows, facts) + [...new Set(notes)].map((note) => `- ${note}.\n`).join('');
   if (args.markdown) writeFileSync(args.markdown, text);
   if (args.json)
     writeFileSync(args.json, JSON.stringify({ machine, versions: facts.versions, notes, rows }, null, 2));
