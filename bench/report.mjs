@@ -53,7 +53,7 @@ export function markdown(rows, { machine, versions, rounds, settings }) {
   const lines = [
     '# Performance',
     '',
-    'Written by `npm run bench -- --markdown docs/performance.md`; nothing here is written by hand.',
+    'Written by `npm run bench -- --markdown docs/performance.md`, joined from several runs with `--with`.',
     '',
     `Machine: ${machine}.`,
     '',
