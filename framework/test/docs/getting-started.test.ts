@@ -18,7 +18,8 @@ describe('docs/getting-started.md', () => {
   const stage = useStage();
   let compiled: CompiledExample;
 
-  before('compile what stands on the page, by the settings that stand there', async () => {
+  before('compile what stands on the page, by the settings that stand there', async function () {
+    this.timeout(60_000);
     const blocks = codeBlocks(await readPage('docs/getting-started.md'));
     const config = blocks.find(({ before }) => before.includes('`tsconfig.json`'))!;
     const { compilerOptions } = JSON.parse(config.code) as { compilerOptions: object };

@@ -8,7 +8,8 @@ import { codeBlocks, CompiledExample, readPage } from './examples.js';
 describe('README.md', () => {
   const stage = useStage();
 
-  it('has an example of some thirty lines that compiles strictly, runs, and ends well', async () => {
+  it('has an example of some thirty lines that compiles strictly, runs, and ends well', async function () {
+    this.timeout(60_000);
     const example = codeBlocks(await readPage('README.md')).find(({ language }) => language === 'ts');
     if (!example) throw new Error('README.md has no ```ts block');
     expect(example.code).to.match(/^\/\/ example: /);

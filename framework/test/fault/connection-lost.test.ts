@@ -94,7 +94,8 @@ describe('when the connection to the broker is lost', () => {
     it('sends no stale ack: a job that ended while the broker was away is settled when it comes again', async () => {
       const contract = lone('lost-ended');
       const { opened, open } = gate();
-      const service = await stage.start({ handlers: [working(contract, () => opened)], url });
+      const handlers = [working(contract, () => opened)];
+      const service = await stage.start({ handlers, url, gracePeriod: '10s' });
       await stage.client.enqueue(contract, { note: 'first' });
       await stage.signals.first({ what: 'began' });
       proxy.refuse();

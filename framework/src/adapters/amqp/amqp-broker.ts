@@ -128,14 +128,16 @@ export class AmqpBroker implements Broker {
     return reading;
   }
 
-  async get(queue: string): Promise<Delivery | undefined> {
-    const channel = await openChannel(await this.#consuming.open(this.#connectTimeoutMs));
-    const message = await channel.get(queue).catch((error: unknown) => {
-      throw asMissing(error);
+  get(queue: string): Promise<Delivery | undefined> {
+    return this.#consuming.request(this.#connectTimeoutMs, async (model) => {
+      const channel = await openChannel(model);
+      const message = await channel.get(queue).catch((error: unknown) => {
+        throw asMissing(error);
+      });
+      if (message !== false) return new PulledDelivery(queue, message, channel, this.#settling);
+      await channel.close();
+      return undefined;
     });
-    if (message !== false) return new PulledDelivery(queue, message, channel, this.#settling);
-    await channel.close();
-    return undefined;
   }
 
   async settled(): Promise<void> {
