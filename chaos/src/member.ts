@@ -101,6 +101,8 @@ export class Member {
   async stop(patienceMs: number): Promise<Ending | undefined> {
     this.#supervised = false;
     if (!this.#child) return { code: 0, signal: null };
+    // One that has only just been started would die of the signal before it can heed it.
+    if (patienceMs > 0) await Promise.race([this.ready(), this.#ended]);
     this.signal('SIGTERM');
     this.signal('SIGCONT');
     const done = new AbortController();

@@ -26,7 +26,7 @@ describe('client.cancel', () => {
       throw new Error('always');
     });
     await stage.start({ handlers: [handler] });
-    const delayed = await stage.client.enqueue(contract, { note: 'a' }, { delay: '300ms' });
+    const delayed = await stage.client.enqueue(contract, { note: 'a' }, { delay: '2s' });
     await stage.client.cancel(delayed.id);
     await cancelled(delayed.id);
     const retried = await stage.client.enqueue(contract, { note: 'b' });
