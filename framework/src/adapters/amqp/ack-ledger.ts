@@ -126,8 +126,8 @@ export class AckLedger {
 
   /** Sends everything settled and forgets the channel. */
   close(): void {
-    this.release();
-    this.#sendAhead();
+    this.#held = false;
+    this.sendAll();
     this.abandon();
   }
 
