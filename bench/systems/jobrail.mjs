@@ -134,7 +134,7 @@ async function trace(ratio) {
     BatchSpanProcessor,
     TraceIdRatioBasedSampler,
   } = require('@opentelemetry/sdk-trace-node');
-  const { OTLPTraceExporter } = require('@opentelemetry/exporter-trace-otlp-http');
+  const { OTLPTraceExporter } = require('@opentelemetry/exporter-trace-otlp-proto');
   const code = `require('http').createServer((q,s)=>q.resume().on('end',()=>s.end('{}'))).listen(0,'127.0.0.1',function(){console.log(this.address().port)})`;
   const collector = spawn(process.execPath, ['-e', code], { stdio: ['ignore', 'pipe', 'inherit'] });
   const port = await new Promise((resolve) => collector.stdout.once('data', (data) => resolve(Number(data))));

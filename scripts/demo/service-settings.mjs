@@ -23,6 +23,7 @@ export function serviceSettings({ amqpUrl = 'amqp://unused', prefix, storageUrl,
     STORAGE_URL: storageUrl,
     LOG_LEVEL: 'debug',
     OTEL_EXPORTER_OTLP_ENDPOINT: tracesUrl,
+    OTEL_EXPORTER_OTLP_PROTOCOL: 'http/json',
     OTEL_BSP_SCHEDULE_DELAY: '500',
   };
   return {

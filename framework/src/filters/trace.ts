@@ -1,5 +1,6 @@
 import {
   type Attributes,
+  type Context,
   context,
   isSpanContextValid,
   type Link,
@@ -29,9 +30,9 @@ const tracer = trace.getTracer('jobrail');
 export const traceFilter: Filter = {
   name: 'trace',
 
-  lightPublish: (sending, next) => (tracing() ? tracePublish(sending, async () => next()) : next()),
+  lightPublish: (sending, next) => (tracing() ? tracePublish(sending, next) : next()),
 
-  lightAttempt: (attempt, next) => (tracing() ? traceAttempt(attempt, async () => next()) : next()),
+  lightAttempt: (attempt, next) => (tracing() ? traceAttempt(attempt, next) : next()),
 
   progress(_attempt, fraction, note) {
     trace.getActiveSpan()?.addEvent('progress', { fraction, ...(note !== undefined && { note }) });
@@ -49,7 +50,7 @@ function tracing(): boolean {
   return !provider.getDelegateTracer || provider.getDelegateTracer('jobrail') !== undefined;
 }
 
-async function tracePublish(sending: Sending, next: () => Promise<void>): Promise<void> {
+function tracePublish(sending: Sending, next: () => void | Promise<void>): void | Promise<void> {
   const parent = context.active();
   const { contract, message } = sending;
   const span = tracer.startSpan(
@@ -59,17 +60,10 @@ async function tracePublish(sending: Sending, next: () => Promise<void>): Promis
   );
   const within = trace.setSpan(parent, span);
   propagation.inject(within, message.properties.headers);
-  try {
-    await context.with(within, next);
-  } catch (error) {
-    fail(span, toError(error));
-    throw error;
-  } finally {
-    span.end();
-  }
+  return spanned(span, within, next, () => undefined);
 }
 
-async function traceAttempt(attempt: Attempt, next: () => Promise<Outcome>): Promise<Outcome> {
+function traceAttempt(attempt: Attempt, next: () => Outcome | Promise<Outcome>): Outcome | Promise<Outcome> {
   const { headers } = attempt.message.properties;
   const sent = propagation.extract(ROOT_CONTEXT, headers);
   const before = link(headers[header.retryOf]);
@@ -83,17 +77,36 @@ async function traceAttempt(attempt: Attempt, next: () => Promise<Outcome>): Pro
     },
     sent,
   );
-  try {
-    const outcome = await context.with(trace.setSpan(sent, span), next);
+  return spanned(span, trace.setSpan(sent, span), next, (outcome) => {
     describeOutcome(span, outcome);
     if (outcome.kind === 'retry') attempt.carry = { ...attempt.carry, ...carryLink(span) };
-    return outcome;
-  } catch (error) {
-    fail(span, toError(error)); // a filter threw
-    throw error;
-  } finally {
+  });
+}
+
+/** Calls `next` within the context of a span, which ends with it. A promise is made only where `next` makes one. */
+function spanned<T>(
+  span: Span,
+  within: Context,
+  next: () => T | Promise<T>,
+  ended: (result: T) => void,
+): T | Promise<T> {
+  const end = (result: T): T => {
+    ended(result);
     span.end();
+    return result;
+  };
+  const failed = (error: unknown): never => {
+    fail(span, toError(error));
+    span.end();
+    throw error;
+  };
+  let result;
+  try {
+    result = context.with(within, next);
+  } catch (error) {
+    return failed(error);
   }
+  return result instanceof Promise ? result.then(end, failed) : end(result);
 }
 
 function sendAttributes({ id, contract, message }: Sending): Attributes {

@@ -38,7 +38,11 @@ describe('docs/getting-started.md', () => {
   it('leads to jobs that run and to a trace', async () => {
     const receiver = await OtlpReceiver.start();
     stage.atEnd(() => receiver.stop());
-    const env = { ...stage.env, OTEL_EXPORTER_OTLP_ENDPOINT: receiver.url };
+    const env = {
+      ...stage.env,
+      OTEL_EXPORTER_OTLP_ENDPOINT: receiver.url,
+      OTEL_EXPORTER_OTLP_PROTOCOL: 'http/json',
+    };
 
     const sender = startChild(stage, compiled.file('dist/send.js'), env);
     expect(await sender.exited, sender.output.stderr).to.equal(0);

@@ -74,7 +74,12 @@ describe(`one trace over three services and a delay, read back from ${jaeger ? '
     stage.atEnd(async () => receiver?.stop());
     stage.owns(Picture);
     stage.owns(Mail);
-    const env = { ...stage.env, OTEL_EXPORTER_OTLP_ENDPOINT: endpoint(), OTEL_TRACES_EXPORTER: 'otlp' };
+    const env = {
+      ...stage.env,
+      OTEL_EXPORTER_OTLP_ENDPOINT: endpoint(),
+      OTEL_TRACES_EXPORTER: 'otlp',
+      ...(receiver && { OTEL_EXPORTER_OTLP_PROTOCOL: 'http/json' }),
+    };
     const start = (role: string) => startChild(stage, script, { ...env, ROLE: role });
     const services = ['media', 'email'].map(start);
     for (const { told } of services) expect(await told.one()).to.equal('ready');

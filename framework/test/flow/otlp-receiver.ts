@@ -24,10 +24,10 @@ interface OtlpTraces {
   }[];
 }
 
-/** Takes traces over OTLP/HTTP, as a collector or Jaeger does. */
+/** Takes traces over OTLP/HTTP, as a collector or Jaeger does; only those in JSON become `spans`. */
 export class OtlpReceiver {
   readonly spans: ReceivedSpan[] = [];
-  readonly requests: { url: string; headers: IncomingHttpHeaders }[] = [];
+  readonly requests: { url: string; headers: IncomingHttpHeaders; body: Buffer }[] = [];
   readonly #server: Server;
 
   private constructor() {
@@ -35,9 +35,12 @@ export class OtlpReceiver {
       const chunks: Buffer[] = [];
       request.on('data', (chunk: Buffer) => chunks.push(chunk));
       request.on('end', () => {
-        this.requests.push({ url: request.url!, headers: request.headers });
-        this.#take(JSON.parse(Buffer.concat(chunks).toString()) as OtlpTraces);
-        response.writeHead(200, { 'content-type': 'application/json' }).end('{}');
+        const { url, headers } = request;
+        const body = Buffer.concat(chunks);
+        this.requests.push({ url: url!, headers, body });
+        const json = headers['content-type'] === 'application/json';
+        if (json) this.#take(JSON.parse(body.toString()) as OtlpTraces);
+        response.writeHead(200, { 'content-type': headers['content-type'] }).end(json ? '{}' : '');
       });
     });
   }

@@ -17,6 +17,7 @@ describe('startTelemetry', () => {
   async function run(env: NodeJS.ProcessEnv) {
     const child = startChild(endings, new URL('fixtures/traced.js', import.meta.url), {
       OTEL_EXPORTER_OTLP_ENDPOINT: receiver.url,
+      OTEL_EXPORTER_OTLP_PROTOCOL: 'http/json',
       ...env,
     });
     const word = await child.told.one();
@@ -44,6 +45,14 @@ describe('startTelemetry', () => {
     expect(send!.resource).to.have.property('host.name').that.is.a('string');
     expect(receiver.requests[0]).to.have.property('url', '/v1/traces');
     expect(receiver.requests[0]!.headers).to.include({ 'x-api-key': 'secret' });
+  });
+
+  it('speaks protobuf where OTEL_EXPORTER_OTLP_PROTOCOL is not set', async () => {
+    await run({ OTEL_EXPORTER_OTLP_PROTOCOL: undefined });
+    const [request] = receiver.requests;
+    expect(request!.headers).to.include({ 'content-type': 'application/x-protobuf' });
+    for (const name of ['request', 'send traced', 'process traced'])
+      expect(request!.body.includes(name), name).to.equal(true);
   });
 
   it('takes the name of the service where OTEL_SERVICE_NAME is not set', async () => {

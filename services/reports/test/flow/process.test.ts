@@ -55,6 +55,7 @@ describe('the reports service as a process', function () {
       ...rail!.environment,
       OTEL_TRACES_EXPORTER: 'otlp',
       OTEL_EXPORTER_OTLP_ENDPOINT: collector.url,
+      OTEL_EXPORTER_OTLP_PROTOCOL: 'http/json',
     });
     await service.line(id, 'job completed');
     const { pages } = await readPdf(await rail!.read('out/weather.pdf'));
