@@ -1,23 +1,53 @@
 // One measurement of one system in a process of its own; prints it as a line of JSON. Called by run.mjs.
-import { cpuSeconds, listener } from './server-cpu.mjs';
+import { cpus } from 'node:os';
+import { runForeign } from './foreign.mjs';
+import { busySeconds, cpuSeconds, serverOf } from './server-cpu.mjs';
 
 const task = JSON.parse(process.argv[2]);
 const { mode, system, variant, concurrency = 100, jobs, rate, url, databaseUrl, queue } = task;
-const { open } = await import(`./systems/${system}.mjs`);
 const payload = { to: 'ada@example.com', text: 'x'.repeat(160) }; // 200 bytes of JSON
-const opened = await open({ url, databaseUrl, queue, variant, auto: task.auto });
-const server = listener(new URL(url).port || 5672);
-
-const result = await modes()[mode]();
-await opened.stop();
-if (!task.keep) await opened.clean();
-console.log(JSON.stringify({ ...result, rssMb: process.resourceUsage().maxRSS / 1024 }));
+const described = await import(`./systems/${system}.mjs`);
+const server = serverOf(url);
+const servers = [server, databaseUrl && serverOf(databaseUrl)].filter(
+  (pid, i, all) => pid !== undefined && all.indexOf(pid) === i,
+);
+const warmUp = warmUpOf(mode);
+let opened; // what `open` of the system gave
+const result = described.program ? await elsewhere() : await here();
+if (!task.keep) await result.clean();
+console.log(JSON.stringify({ ...result, took: undefined, clean: undefined }));
 process.exit(0); // some leave timers behind
+
+/** In another language. */
+async function elsewhere() {
+  const counted = mode === 'drain' ? jobs - warmUp : jobs;
+  const ran = await runForeign(task.command, described.program, { ...task, payload, warmUp }, (pid) => {
+    const since = clock(pid);
+    return () => since(counted);
+  });
+  const times = ran.took && { ...percentiles(ran.took), rate: undefined };
+  return { ...ran, ...times, clean: () => described.clean({ url, queue }) };
+}
+
+async function here() {
+  opened = await described.open({ url, databaseUrl, queue, variant, auto: task.auto });
+  const measured = await modes()[mode]();
+  await opened.stop();
+  return { ...measured, rssMb: process.resourceUsage().maxRSS / 1024, clean: () => opened.clean() };
+}
+
+/** Jobs that run, or are sent, before it counts: everybody connects, starts and compiles meanwhile. */
+function warmUpOf(what) {
+  if (what === 'latency') return 2_000;
+  if (what === 'lateness') return 60;
+  if (what === 'enqueue one by one') return 50;
+  return what.startsWith('enqueue') ? Math.min(2_000, jobs) : Math.ceil(jobs / 3);
+}
 
 function modes() {
   return {
     async 'enqueue one by one'() {
-      for (let i = 0; i < 50; i++) await opened.one(payload);
+      for (let i = 0; i < warmUp; i++) await opened.one(payload);
       return timed(jobs, async () => {
         for (let i = 0; i < jobs; i++) await opened.one(payload);
       });
@@ -27,33 +57,32 @@ function modes() {
     /** Of a queue that was filled before. */
     drain: () => drained(jobs),
     async fill() {
-      await opened.many(jobs, payload);
-      if (variant.includes('delay')) await new Promise((resolve) => setTimeout(resolve, 6_000));
-      return {};
+      await opened.many(warmUp, payload);
+      const filled = await timed(jobs - warmUp, () => opened.many(jobs - warmUp, payload));
+      await opened.due?.(jobs);
+      return filled;
     },
     /** Only to clean up. */
     nothing: async () => ({}),
-    /** Of a queue that was filled before, and that others may drain too: when the first and the last job ran. */
+    /** Of a queue that was filled before, and that others drain too, all from `startAt`: when each hundredth job ran. */
     async share() {
-      let first;
-      let last = performance.timeOrigin + performance.now();
+      const marks = [];
+      const now = () => performance.timeOrigin + performance.now();
       let count = 0;
-      await opened.start(concurrency, () => {
-        last = performance.timeOrigin + performance.now();
-        first ??= last;
-        count++;
+      let last;
+      await pause(Math.max(0, task.startAt - now()));
+      await opened.start(concurrency, async () => {
+        if (++count % 100 === 0) marks.push((last = now()));
       });
-      while (performance.timeOrigin + performance.now() - last < 1_500)
-        await new Promise((resolve) => setTimeout(resolve, 100));
-      return { first, last, count };
+      const startedAt = now();
+      while (last === undefined ? now() - startedAt < 10_000 : now() - last < 1_000) await pause(50);
+      const { user, system: kernel } = process.cpuUsage();
+      return { marks, cpu: (user + kernel) / 1e6 };
     },
     latency() {
       const took = [];
       return paced(
-        async () => {
-          const at = performance.now();
-          await opened.one({ ...payload, at });
-        },
+        () => opened.one({ ...payload, at: performance.now() }),
         ({ at }) => took.push(performance.now() - at),
         took,
       );
@@ -64,7 +93,7 @@ function modes() {
       const confirmed = [];
       let all;
       const finished = new Promise((resolve) => (all = resolve));
-      await opened.start(concurrency, ({ at }) => {
+      await opened.start(concurrency, async ({ at }) => {
         if (at !== undefined) {
           started[at] = performance.now();
           if (started.filter(Boolean).length === jobs) all();
@@ -72,18 +101,23 @@ function modes() {
         return pause(task.handlerMs);
       });
       await pause(1_000);
+      const since = clock();
       for (let i = 0; i < jobs; i++) {
         await pause(Math.random() * 100);
         await opened.one({ ...payload, at: i }, { priority: 2 });
         confirmed[i] = performance.now();
       }
       await finished;
-      return percentiles(started.map((at, i) => Math.max(0, at - confirmed[i])));
+      return {
+        ...since(jobs),
+        ...percentiles(started.map((at, i) => Math.max(0, at - confirmed[i]))),
+        rate: undefined,
+      };
     },
     async lateness() {
       const late = [];
       // A deployment declares the ways of delayed jobs once in its life.
-      for (let i = 0; i < 60; i++) await opened.one(payload, { delay: 100 + 80 * i });
+      for (let i = 0; i < warmUp; i++) await opened.one(payload, { delay: 100 + 80 * i });
       return paced(
         () => {
           const delay = 100 + Math.round(Math.random() * 4_900);
@@ -97,7 +131,7 @@ function modes() {
 }
 
 async function bulk() {
-  await opened.many(2_000, payload);
+  await opened.many(warmUp, payload);
   return timed(jobs, () => opened.many(jobs, payload));
 }
 
@@ -107,30 +141,39 @@ async function timed(count, work) {
   return since(count);
 }
 
-/** Starts a stopwatch of time and CPU; what it returns tells for how many jobs it ran. */
-function clock() {
-  const server0 = cpuSeconds(server);
-  const client0 = process.cpuUsage();
+/**
+ * Starts a stopwatch of time and of the CPU of this process, or of another and its children. What it returns tells for how many
+ * jobs it ran; `others` is the share of the machine that anything else has used meanwhile, or the host has kept.
+ */
+function clock(pid = String(process.pid)) {
+  const own = pid === String(process.pid);
+  const used = () => {
+    const { user, system: kernel } = process.cpuUsage();
+    return own ? (user + kernel) / 1e6 : cpuSeconds(pid);
+  };
+  const all = () => [pid, ...servers].reduce((sum, of) => sum + (cpuSeconds(of) ?? 0), 0);
+  const from = { server: cpuSeconds(server), client: used(), all: all(), busy: busySeconds() };
   const started = performance.now();
   return (count) => {
     const seconds = (performance.now() - started) / 1_000;
-    const { user, system: kernel } = process.cpuUsage(client0);
-    const server1 = cpuSeconds(server);
+    const per10k = (before, now) =>
+      before === undefined || now === undefined ? undefined : ((now - before) / count) * 10_000;
+    const busy = busySeconds();
     return {
       rate: count / seconds,
-      clientCpuPer10k: ((user + kernel) / 1e6 / count) * 10_000,
-      ...(server1 !== undefined && { brokerCpuPer10k: ((server1 - server0) / count) * 10_000 }),
+      clientCpuPer10k: per10k(from.client, used()),
+      brokerCpuPer10k: per10k(from.server, cpuSeconds(server)),
+      others: busy && Math.max(0, busy - from.busy - (all() - from.all)) / seconds / cpus().length,
     };
   };
 }
 
-/** After a warm-up to the last job: connecting, starting and compiling is not counted. */
+/** The rest after the warm-up, to the last job. */
 function drained(count) {
-  const warmUp = Math.ceil(count / 3);
   let done = 0;
   let since;
   return new Promise((resolve, reject) => {
-    const onJob = () => {
+    const onJob = async () => {
       done++;
       if (done === warmUp) since = clock();
       else if (done === count) resolve(since(count - warmUp));
@@ -143,24 +186,25 @@ function drained(count) {
 async function paced(send, onJob, noted) {
   let done = 0;
   let all;
-  const warmUp = mode === 'latency' ? 2_000 : 0;
   const finished = new Promise((resolve) => (all = resolve));
-  await opened.start(concurrency, (given) => {
+  await opened.start(concurrency, async (given) => {
     onJob(given);
-    if (++done === jobs + warmUp + (mode === 'lateness' ? 60 : 0)) all();
+    if (++done === jobs + warmUp) all();
   });
-  for (let i = 0; i < warmUp; i += 20) await Promise.all(Array.from({ length: 20 }, send));
+  if (mode === 'latency')
+    for (let i = 0; i < warmUp; i += 20) await Promise.all(Array.from({ length: 20 }, send));
+  const since = clock();
   const started = performance.now();
   const sending = [];
   for (let sent = 0; sent < jobs;) {
     const due =
       rate === 0 ? jobs : Math.min(jobs, Math.floor(((performance.now() - started) / 1_000) * rate));
     for (; sent < due; sent++) sending.push(send());
-    await new Promise((resolve) => setTimeout(resolve, 1));
+    await pause(1);
   }
   await Promise.all(sending);
   await finished;
-  return percentiles(noted.slice(warmUp));
+  return { ...since(jobs), ...percentiles(noted.slice(mode === 'latency' ? warmUp : 0)), rate: undefined };
 }
 
 function percentiles(values) {

@@ -2,64 +2,96 @@
 
 const peers = [
   ['golevelup', ''], ['rascal', ''], ['rabbitmq-client', ''], ['bullmq', ''], ['graphile-worker', ''], ['pg-boss', ''],
+  ['celery', ''], ['sidekiq', ''],
 ]; // prettier-ignore
 const bare = [['amqplib', 'best'], ['amqplib', 'plain']]; // prettier-ignore
 const ours = [['jobrail', 'events off'], ['jobrail', 'default']]; // prettier-ignore
 
-/** Jobs of a drain by concurrency (1, 10, more), so many that each lasts a few seconds. */
-const quickSizes = [4_500, 30_000, 90_000];
-const peerSizes = [3_000, 12_000, 30_000];
-const sizes = { amqplib: quickSizes, jobrail: quickSizes, 'graphile-worker': [2_000, 3_000, 5_000], 'pg-boss': [1_500, 6_000, 20_000] }; // prettier-ignore
-const bulkSizes = { rascal: 5_000 };
+/** Jobs of a drain at concurrency 1, 10 and more, so many that each lasts a second or more; the first third warms up. */
+const drains = {
+  amqplib: [4_000, 45_000, 90_000], 'jobrail, events off': [4_000, 45_000, 90_000], 'jobrail, default': [20_000, 60_000, 90_000],
+  golevelup: [4_000, 18_000, 60_000], rascal: [4_000, 18_000, 60_000], 'rabbitmq-client': [4_000, 18_000, 60_000], bullmq: [4_000, 18_000, 30_000],
+  'graphile-worker': [3_000, 6_000, 6_000], 'pg-boss': [1_500, 7_500, 15_000], celery: [2_000, 4_000, 6_000], sidekiq: [4_000, 12_000, 12_000],
+}; // prettier-ignore
+const bulks = { rascal: 6_000, celery: 2_000 };
 
 /** Each on top of `events off`, but for those that say `events on`; prefetch is found by itself. */
 const features = [
-  'events off', 'events off, validation', 'events on', 'events on, best-effort', 'events on, validation',
-  'events on, validation, tracing with SDK, 1 % sampled', 'events on, validation, tracing with SDK, all sampled',
-  'events off, idempotency on SQLite', 'events off, idempotency on PostgreSQL', 'events off, 3 priorities', 'events off, delay',
-  'events off, retries of each tenth',
+  'events off', 'events off, 3 priorities', 'events on, validation', 'events on, validation, tracing with SDK, all sampled',
+  'events on, validation, tracing with SDK, 1 % sampled', 'events off, validation', 'events on', 'events on, best-effort',
+  'events off, idempotency on SQLite', 'events off, idempotency on PostgreSQL', 'events off, delay', 'events off, retries of each tenth',
 ]; // prettier-ignore
+/** What bars are about. */
+const featuresOfBars = features.slice(0, 4);
 
-/** Of each mode the tasks of one round, in the order they are run. */
+/**
+ * Of each mode the tasks of one round, in the order they are run. `part` of the rounds are enough for what no bar is about;
+ * `about` is how many seconds it takes on two cores.
+ */
 export function plan({ quick }) {
   const size = quick ? 0.25 : 1;
-  const drainJobs = (concurrency, system) => {
-    const place = concurrency === 1 ? 0 : concurrency === 10 ? 1 : 2;
-    return Math.round(size * (sizes[system] ?? peerSizes)[place]);
+  const drainJobs = (concurrency, system, variant) => {
+    const jobs = drains[system] ?? drains[`${system}, ${variant}`];
+    return Math.round(size * jobs[concurrency === 1 ? 0 : concurrency === 10 ? 1 : 2]);
   };
   const all = [...bare, ...ours, ...peers];
-  const some = (systems, task) => systems.map(([system, variant]) => ({ system, variant, ...task(system) }));
+  const some = (systems, task) =>
+    systems.map(([system, variant]) => ({ system, variant, ...task(system, variant) }));
+  const partOf = (system) => (['amqplib', 'jobrail'].includes(system) ? 1 : 1 / 3);
   const tasks = {
     drain: (quick ? [1, 10, 100] : [1, 10, 100, 250, 1_000]).flatMap((concurrency) =>
-      some(concurrency > 100 ? [...bare, ...ours] : all, (system) => ({ mode: 'drain', concurrency, jobs: drainJobs(concurrency, system) })),
+      some(concurrency > 100 || (quick && concurrency < 100) ? [...bare, ...ours] : all, (system, variant) => ({
+        mode: 'drain', concurrency, jobs: drainJobs(concurrency, system, variant), part: concurrency === 100 ? 1 : partOf(system), about: quick ? 3 : 5,
+      })),
     ),
     enqueue: [
-      ...some(all, () => ({ mode: 'enqueue one by one', jobs: Math.round(size * 1_000) })),
-      ...some(all, (system) => ({ mode: 'enqueue bulk', jobs: Math.round(size * (bulkSizes[system] ?? 50_000)) })),
+      ...some(all, (system) => ({ mode: 'enqueue one by one', jobs: Math.round(size * 1_000), part: partOf(system), about: quick ? 1.5 : 2 })),
+      ...some(all, (system) => ({ mode: 'enqueue bulk', jobs: Math.round(size * (bulks[system] ?? 50_000)), part: partOf(system), about: quick ? 2 : 3 })),
     ],
-    latency: some([...bare.slice(0, 1), ...ours, ...peers.slice(0, 5)], () => ({ mode: 'latency', rate: 100, jobs: quick ? 200 : 600 })),
+    latency: some([bare[0], ...ours, ...peers], (system) => ({
+      mode: 'latency', rate: 100, jobs: quick ? 100 : 600, part: system === 'bullmq' ? 1 : partOf(system), about: quick ? 3 : 8,
+    })),
     load: (quick ? [0.1, 0.9] : [0.1, 0.3, 0.5, 0.7, 0.9]).flatMap((part) =>
-      some([bare[0], ...ours], () => ({ mode: 'latency', load: part, seconds: quick ? 2 : 3 })),
+      some([bare[0], ...ours], () => ({ mode: 'latency', load: part, seconds: quick ? 1.5 : 3, part: 1 / 3, about: quick ? 3.5 : 5 })),
     ),
     // The rate 0 is for all at once.
-    lateness: (quick ? [0] : [0, 100, 1_000]).flatMap((rate) =>
-      some([['jobrail', 'default'], ['bullmq', '']], () => ({ mode: 'lateness', rate, jobs: quick ? 300 : rate === 0 ? 1_000 : 5 * rate })),
+    lateness: [0, 100, 1_000].flatMap((rate) =>
+      some([['jobrail', 'default'], ['bullmq', '']], (system) => ({
+        mode: 'lateness', rate, jobs: rate === 0 ? 1_000 : (quick ? 2 : 5) * rate, part: rate === 0 ? partOf(system) : 1 / 3, about: quick ? 7 : 12,
+      })),
     ),
     'scale-out': [1, 2, 4].flatMap((processes) =>
-      some([bare[0], ours[0]], () => ({ mode: 'scale-out', processes, jobs: Math.round(size * 100_000) })),
+      some([bare[0], ...ours], () => ({ mode: 'scale-out', processes, jobs: Math.round(size * 150_000), part: 1 / 3, about: quick ? 5 : 9 })),
     ),
-    backlog: [10_000, quick ? 100_000 : 1_000_000].map((waiting) => ({
-      mode: 'backlog', system: 'jobrail', variant: 'events off', waiting, jobs: 10_000,
-    })),
     features: features.map((variant) => ({
-      mode: 'feature', system: 'jobrail', variant, auto: true, concurrency: 100, jobs: Math.round(size * (/delay|SQL/.test(variant) ? 6_000 : 45_000)),
+      mode: 'feature', system: 'jobrail', variant, auto: true, concurrency: 100, jobs: Math.round(size * (/SQL/.test(variant) ? 30_000 : 60_000)),
+      part: featuresOfBars.includes(variant) ? 1 : 1 / 3, about: quick ? 3 : 6,
     })),
     priority: [
       ...['events off', 'events off, 3 priorities'].map((variant) => ({
-        mode: 'enqueue lanes', system: 'jobrail', variant, jobs: Math.round(size * 50_000),
+        mode: 'enqueue lanes', system: 'jobrail', variant, jobs: Math.round(size * 50_000), about: quick ? 2 : 3,
       })),
-      { mode: 'urgent', system: 'jobrail', variant: 'events off, 3 priorities', concurrency: 10, handlerMs: 20, waiting: quick ? 20_000 : 100_000, jobs: quick ? 20 : 50 },
+      {
+        mode: 'urgent', system: 'jobrail', variant: 'events off, 3 priorities', concurrency: 10, handlerMs: 20, waiting: quick ? 20_000 : 100_000,
+        jobs: quick ? 20 : 50, part: 2 / 3, about: quick ? 4 : 9,
+      },
     ],
+    backlog: [10_000, quick ? 100_000 : 1_000_000].map((waiting) => ({
+      mode: 'backlog', system: 'jobrail', variant: 'events off', waiting, jobs: 10_000, part: 2 / 3, about: waiting > 100_000 ? 45 : 4,
+    })),
   }; // prettier-ignore
   return tasks;
+}
+
+/**
+ * What is run, in order: all rounds of what bars are about, so A B C A B C; of the rest the last ones.
+ *
+ * @param {number} rounds
+ */
+export function schedule(tasks, rounds) {
+  return Array.from({ length: rounds }, (_, round) =>
+    tasks
+      .filter(({ part = 1 }) => round >= rounds - Math.ceil(rounds * part))
+      .map((task) => ({ ...task, round: round + 1 })),
+  ).flat();
 }

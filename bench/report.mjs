@@ -8,7 +8,10 @@ export function median(values) {
     : (sorted[sorted.length / 2 - 1] + sorted[sorted.length / 2]) / 2;
 }
 
-/** One row for each mode, system, variant and concurrency: medians of the rounds, with the lowest and highest rate. */
+/** From this share of the machine on, what others did may have changed a figure. */
+const BUSY = 0.15;
+
+/** One row for each mode, system, variant and concurrency: medians of the rounds, with the lowest and highest rate, else p50. */
 export function summarize(measured) {
   const groups = Map.groupBy ? Map.groupBy(measured, keyOf) : grouped(measured);
   return [...groups.values()].map((rounds) => {
@@ -17,25 +20,46 @@ export function summarize(measured) {
       const values = rounds.map((row) => row[name]).filter((value) => typeof value === 'number');
       return values.length > 0 ? median(values) : undefined;
     };
-    const rates = rounds.map(({ rate }) => rate).filter((rate) => rate !== undefined);
+    const main = rounds.map(({ rate, p50Ms }) => rate ?? p50Ms).filter((value) => value !== undefined);
     return {
       mode, system, variant, concurrency, load, processes, waiting, dueRate, handlerMs, rounds: rounds.length,
-      rate: of('rate'), min: rates.length ? Math.min(...rates) : undefined, max: rates.length ? Math.max(...rates) : undefined,
-      p50Ms: of('p50Ms'), p99Ms: of('p99Ms'), early: of('early'),
-      busy: rounds.some(({ busy }) => busy),
+      rate: of('rate'), min: main.length ? Math.min(...main) : undefined, max: main.length ? Math.max(...main) : undefined,
+      p50Ms: of('p50Ms'), p99Ms: of('p99Ms'), early: mode === 'lateness' ? of('early') : undefined, busy: of('others') > BUSY,
       clientCpuPer10k: of('clientCpuPer10k'), brokerCpuPer10k: of('brokerCpuPer10k'), rssMb: of('rssMb'),
     }; // prettier-ignore
   });
 }
 
+/** What each row of the JSON has; what was not measured is null. More where it tells the rows of a mode apart, and `rounds` and `busy`. */
+const FIELDS = [
+  'mode', 'system', 'variant', 'concurrency', 'rate', 'min', 'max', 'p50Ms', 'p99Ms', 'clientCpuPer10k', 'brokerCpuPer10k', 'rssMb',
+]; // prettier-ignore
+
+export function asJson({ machine, versions, notes, rows }) {
+  const full = rows.map((row) => ({
+    ...row,
+    ...Object.fromEntries(FIELDS.map((name) => [name, row[name] ?? null])),
+  }));
+  return JSON.stringify({ machine, versions, notes, rows: full }, null, 2) + '\n';
+}
+
+/** A run that `asJson` told. */
+export function fromJson(text) {
+  const run = JSON.parse(text);
+  const known = (row) => Object.fromEntries(Object.entries(row).filter(([, value]) => value !== null));
+  return { ...run, rows: run.rows.map(known) };
+}
+
 const order = [
-  'drain', 'enqueue one by one', 'enqueue bulk', 'latency', 'lateness', 'scale-out', 'backlog', 'feature', 'enqueue lanes', 'urgent',
+  'drain', 'enqueue one by one', 'enqueue bulk', 'latency', 'lateness', 'scale-out', 'feature', 'feature enqueue', 'enqueue lanes',
+  'urgent', 'backlog',
 ]; // prettier-ignore
 
 /** Rows with those of earlier runs that they have none for. The last of several earlier ones counts. */
 export function withEarlier(rows, earlier) {
   const all = new Map([...earlier, ...rows].map((row) => [keyOf(row), row]));
-  const place = ({ mode, concurrency = 0, load = 0 }) => 1e6 * order.indexOf(mode) + concurrency + load;
+  const place = ({ mode, concurrency = 0, load = 0, processes = 0, dueRate = 0 }) =>
+    1e6 * order.indexOf(mode) + concurrency + load + processes + dueRate;
   return [...all.values()].sort((one, other) => place(one) - place(other));
 }
 
@@ -49,51 +73,72 @@ function grouped(rows) {
   return groups;
 }
 
-export function markdown(rows, { machine, versions, rounds, settings }) {
-  const lines = [
+export function markdown(rows, { machine, versions, settings, notes }) {
+  const ran = rows.map(({ rounds }) => rounds);
+  const [fewest, most] = [Math.min(...ran), Math.max(...ran)];
+  const roundsRun = fewest === most ? `${most}` : `${fewest} to ${most}`;
+  return [
     '# Performance',
     '',
-    'Written by `npm run bench -- --markdown docs/performance.md`, joined from several runs with `--with`.',
+    'Written by `npm run bench -- --markdown docs/performance.md`; [bench/README.md](../bench/README.md) says what is measured, and how.',
     '',
     `Machine: ${machine}.`,
     '',
     `Versions: ${versions}.`,
     '',
-    `Medians of ${rounds} interleaved round${rounds === 1 ? '' : 's'}, lowest–highest in brackets; the first third of a drain warms up and is not counted; ratios are to bare amqplib's best recipe in the same place, unless said otherwise. Server CPU is all that the server used meanwhile, for others too.`,
+    `Medians of ${roundsRun} interleaved round${most === 1 ? '' : 's'}, lowest–highest in brackets where there was more than one. Ratios are to bare amqplib's best recipe in the same table, unless said otherwise. Server CPU is all that the server used meanwhile. Rows marked *busy* were measured while other work took more than ${100 * BUSY} % of the machine.`,
     '',
-  ];
-  lines.push(...barsTable(rows));
-  const sections = [...new Set(rows.map(sectionOf))];
-  for (const section of sections) {
-    const own = rows.filter((row) => sectionOf(row) === section);
-    const base = own.find(({ system, variant }) => system === 'amqplib' && variant === 'best') ?? own[0];
-    const against =
-      base === own[0] && base.system !== 'amqplib' ? `Ratios are to ${nameOf(base)}.` : undefined;
-    const busy = own.some((row) => row.busy)
-      ? 'The machine did other work beside: read ratios and CPU.'
-      : undefined;
-    const remarks = [against, busy].filter(Boolean).join(' ');
-    lines.push(`### ${section}`, '', ...(remarks ? [remarks, ''] : []));
-    const timesOnly = own.every(({ rate }) => rate === undefined);
-    lines.push(
-      timesOnly
-        ? '| system | p50 ms | p99 ms | ratio p50 / p99 | early | RSS MB |'
-        : '| system | jobs/s | ratio | client CPU s / 10,000 | server CPU s / 10,000 | RSS MB |',
-    );
-    lines.push(timesOnly ? '|---|---|---|---|---|---|' : '|---|---|---|---|---|---|');
-    for (const row of own) {
-      const name = nameOf(row);
-      lines.push(
-        timesOnly
-          ? `| ${name} | ${fixed(row.p50Ms, 2)} | ${fixed(row.p99Ms, 1)} | ${fixed(row.p50Ms / base.p50Ms, 2)} / ${fixed(row.p99Ms / base.p99Ms, 2)} | ${row.early ?? 0} | ${fixed(row.rssMb, 0)} |`
-          : `| ${name} | ${whole(row.rate)} (${whole(row.min)}–${whole(row.max)}) | ${fixed(row.rate / base.rate, 2)} | ${fixed(row.clientCpuPer10k, 2)} | ${fixed(row.brokerCpuPer10k, 2)} | ${fixed(row.rssMb, 0)} |`,
-      );
-    }
-    lines.push('');
-  }
-  lines.push('### Where Jobrail loses', '', ...losses(rows), '');
-  lines.push('### Settings', '', ...settings.map(([name, text]) => `- ${name}: ${text}.`), '');
-  return lines.join('\n');
+    ...barsTable(rows),
+    ...[...new Set(rows.map(sectionOf))].flatMap((section) =>
+      tableOf(
+        section,
+        rows.filter((row) => sectionOf(row) === section),
+      ),
+    ),
+    '### Where Jobrail loses',
+    '',
+    ...losses(rows),
+    '',
+    '### Settings',
+    '',
+    ...settings.map(([name, text]) => `- ${name}: ${text}.`),
+    ...(notes.length > 0 ? ['', '### Notes of this run', '', ...notes.map((note) => `- ${note}.`)] : []),
+    '',
+  ].join('\n');
+}
+
+function tableOf(section, rows) {
+  const base = rows.find(({ system, variant }) => system === 'amqplib' && variant === 'best') ?? rows[0];
+  const remarks = base.system === 'amqplib' ? [] : [`Ratios are to ${nameOf(base)}.`, ''];
+  const named = (row) => nameOf(row) + (row.busy ? ', *busy*' : '');
+  const spread = ({ rounds, min, max }, format) => (rounds > 1 ? ` (${format(min)}–${format(max)})` : '');
+  const lateness = base.mode === 'lateness';
+  const times = rows.every(({ rate }) => rate === undefined);
+  const [head, ...body] = times
+    ? [
+        ['system', 'p50 ms', 'p99 ms', 'ratio p50 / p99', ...(lateness ? ['early'] : []), 'RSS MB'],
+        ...rows.map((row) => [
+          named(row),
+          fixed(row.p50Ms, 2) + spread(row, (ms) => fixed(ms, 2)),
+          fixed(row.p99Ms, 1),
+          `${fixed(row.p50Ms / base.p50Ms, 2)} / ${fixed(row.p99Ms / base.p99Ms, 2)}`,
+          ...(lateness ? [`${row.early ?? 0}`] : []),
+          fixed(row.rssMb, 0),
+        ]),
+      ]
+    : [
+        ['system', 'jobs/s', 'ratio', 'client CPU s / 10,000', 'server CPU s / 10,000', 'RSS MB'],
+        ...rows.map((row) => [
+          named(row),
+          whole(row.rate) + spread(row, whole),
+          fixed(row.rate / base.rate, 2),
+          fixed(row.clientCpuPer10k, 2),
+          fixed(row.brokerCpuPer10k, 2),
+          fixed(row.rssMb, 0),
+        ]),
+      ];
+  const line = (cells) => `| ${cells.join(' | ')} |`;
+  return [`### ${section}`, '', ...remarks, line(head), line(head.map(() => '---')), ...body.map(line), ''];
 }
 
 function nameOf({ system, variant, waiting, mode }) {
@@ -104,13 +149,15 @@ function nameOf({ system, variant, waiting, mode }) {
 function sectionOf({ mode, concurrency, load, processes, dueRate, waiting, handlerMs }) {
   if (mode === 'latency')
     return load ? `Latency at ${Math.round(load * 100)} % of capacity` : 'Latency at 100 jobs/s';
-  if (mode === 'lateness') return `Lateness of delayed jobs, ${dueRate} enqueued a second, delays 0.1–5 s`;
+  if (mode === 'lateness')
+    return `Lateness of delayed jobs, ${dueRate === 0 ? '1,000 enqueued at once' : `${whole(dueRate)} enqueued, and due, a second`}, delays 0.1–5 s`;
   if (mode === 'scale-out')
     return `Scale-out, ${processes} worker process${processes > 1 ? 'es' : ''}, concurrency ${concurrency} each`;
   if (mode === 'enqueue lanes') return 'Enqueue bulk, to one plain queue and to three lanes in turn';
   if (mode === 'urgent')
     return `From confirm to start of an urgent job behind ${waiting.toLocaleString('en-US')} others, concurrency ${concurrency}, handlers of ${handlerMs} ms`;
   if (mode === 'backlog') return 'Backlog: 10,000 jobs of a queue that holds more';
+  if (mode === 'feature enqueue') return 'Cost of features, enqueue bulk';
   if (mode === 'feature') return `Cost of features, drain at concurrency ${concurrency}`;
   return concurrency
     ? `${mode[0].toUpperCase()}${mode.slice(1)}, concurrency ${concurrency}`

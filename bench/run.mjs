@@ -1,17 +1,14 @@
 #!/usr/bin/env node
 // npm run bench [-- --quick] [--json FILE] [--markdown FILE] [--modes drain,enqueue,…] [--systems jobrail,amqplib,…]
 //   [--rounds N] [--with FILE]: with the rows that another run has written by --json, of what is not measured now
-// Jobrail beside bare amqplib and what people would use instead; interleaved, each measurement in a process of its own.
+// Jobrail beside bare amqplib and what people would use instead; interleaved, each measurement in a process of its own. See README.md.
 import { execFileSync, spawn } from 'node:child_process';
-import { existsSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
-import { cpus, loadavg, release, tmpdir, totalmem } from 'node:os';
+import { existsSync, readFileSync, writeFileSync } from 'node:fs';
+import { cpus, release, totalmem } from 'node:os';
 import { join } from 'node:path';
 import { parseArgs } from 'node:util';
-import { freePorts } from '../scripts/free-ports.mjs';
-import { startPostgres } from '../scripts/postgres.mjs';
-import { startRabbitmq } from '../scripts/rabbitmq.mjs';
-import { plan } from './plan.mjs';
-import { markdown, median, summarize, withEarlier } from './report.mjs';
+import { plan, schedule } from './plan.mjs';
+import { asJson, fromJson, markdown, median, summarize, withEarlier } from './report.mjs';
 
 const here = import.meta.dirname;
 const { values: args } = parseArgs({
@@ -26,6 +23,8 @@ const { values: args } = parseArgs({
   },
 });
 const rounds = Number(args.rounds ?? (args.quick ? 1 : 3));
+if (!Number.isInteger(rounds) || rounds < 1)
+  throw new Error(`--rounds ${args.rounds} is no number of rounds.`);
 const npm = process.platform === 'win32' ? 'npm.cmd' : 'npm';
 if (!existsSync(join(here, 'node_modules'))) {
   console.error('Installing what Jobrail is measured against, into bench/ only …');
@@ -35,129 +34,112 @@ if (!existsSync(join(here, 'node_modules'))) {
   });
 }
 execFileSync(npm, ['run', 'build', '--silent'], { cwd: join(here, '..'), stdio: ['ignore', 2, 2] });
+const { bringUp, serverVersions } = await import('./servers.mjs');
+const { busySeconds, cpuSeconds, serverOf } = await import('./server-cpu.mjs');
 
-const ends = [];
-const urls = {
-  rabbitmq: process.env.AMQP_URL,
-  redis: process.env.REDIS_URL,
-  postgres: process.env.DATABASE_URL,
-};
-const notes = [];
-const joined = (args.with ?? []).map((file) => JSON.parse(readFileSync(file, 'utf8')));
+const joined = (args.with ?? []).map((file) => fromJson(readFileSync(file, 'utf8')));
 const earlier = joined.flatMap(({ rows }) => rows);
-for (const note of joined.flatMap((run) => run.notes)) if (!notes.includes(note)) notes.push(note);
+const notes = [...new Set(joined.flatMap((run) => run.notes))];
+const tasks = wantedTasks();
+const { urls, notes: left, stop } = await bringUp();
+notes.push(...left);
 for (const signal of ['SIGINT', 'SIGTERM'])
-  process.once(signal, () => void end().then(() => process.exit(130)));
+  process.once(signal, () => void stop().then(() => process.exit(130)));
 try {
-  await bringUp();
   await main();
 } finally {
-  await end();
+  await stop();
 }
 
-async function bringUp() {
-  if (!urls.rabbitmq) {
-    const broker = await startRabbitmq();
-    ends.push(() => broker.stop());
-    urls.rabbitmq = broker.url;
-  }
-  if (!urls.redis) {
-    const [port] = await freePorts(1);
-    const folder = mkdtempSync(join(tmpdir(), 'jobrail-bench-redis-'));
-    const options = [
-      '--port',
-      String(port),
-      '--bind',
-      '127.0.0.1',
-      '--dir',
-      folder,
-      '--appendonly',
-      'yes',
-      '--appendfsync',
-      'always',
-      '--save',
-      '',
-    ];
-    const redis = spawn('redis-server', options, { stdio: 'ignore' });
-    const failed = await new Promise((resolve) => {
-      redis.once('error', () => resolve(true));
-      setTimeout(() => resolve(false), 1_000);
-    });
-    ends.push(async () => {
-      redis.kill();
-      rmSync(folder, { recursive: true, force: true });
-    });
-    if (failed) notes.push('no redis-server on this machine: BullMQ is left out');
-    else urls.redis = `redis://127.0.0.1:${port}`;
-  }
-  if (!urls.postgres) {
-    try {
-      const postgres = await startPostgres();
-      ends.push(() => postgres.stop());
-      urls.postgres = postgres.url;
-      notes.push('PostgreSQL is a private one without fsync; give DATABASE_URL for one with it');
-    } catch (error) {
-      notes.push(`no PostgreSQL: ${error.message}`);
-    }
-  }
-  notes.push('Celery and Sidekiq are not measured here: they need Python and Ruby');
+function wantedTasks() {
+  const all = plan(args);
+  const systems = args.systems?.split(',');
+  return (args.modes?.split(',') ?? Object.keys(all))
+    .flatMap((mode) => all[mode] ?? unknownMode(mode, all))
+    .filter(({ system }) => !systems || systems.includes(system));
 }
 
-async function end() {
-  for (const stop of ends.splice(0)) await stop().catch(() => undefined);
+function unknownMode(mode, all) {
+  throw new Error(`There is no mode "${mode}": use ${Object.keys(all).join(', ')}.`);
 }
 
 async function main() {
-  const tasks = plan(args);
-  const wanted = args.modes?.split(',') ?? Object.keys(tasks);
-  const systems = args.systems?.split(',');
-  const settings = new Map();
-  for (const { system } of earlier) settings.set(system, (await import(`./systems/${system}.mjs`)).settings);
+  const systems = await describeSystems([...earlier, ...tasks].map(({ system }) => system));
+  const turns = schedule(tasks, rounds).filter(({ system }) => systems.get(system)?.usable);
+  const facts = {
+    machine: `${cpus().length} × ${cpus()[0].model.trim()}, ${Math.round(totalmem() / 2 ** 30)} GB, ${process.platform} ${release()}`,
+    versions: [...clientVersions(systems), ...(await serverVersions(urls))].join(', '),
+    settings: [...systems].map(([name, { settings }]) => [name, settings]),
+  };
+  const seconds = turns.reduce((sum, { about }) => sum + about, 0);
+  console.error(
+    `${turns.length} measurements in ${rounds} round${rounds === 1 ? '' : 's'}, about ${minutes(seconds)} on two idle cores.` +
+      (rounds > 1 ? ' Fewer --rounds or --quick take less.' : ''),
+  );
   const measured = [];
-  for (let round = 0; round < rounds; round++) {
-    for (const mode of wanted) {
-      for (const task of tasks[mode] ?? unknownMode(mode, tasks)) {
-        if (systems && !systems.includes(task.system)) continue;
-        const described = await import(`./systems/${task.system}.mjs`).catch((error) => ({ failed: error }));
-        if (described.failed || !urls[described.server]) continue;
-        settings.set(task.system, described.settings);
-        const row = await run({ ...task, url: urls[described.server] }, measured).catch((error) => {
-          notes.push(`${task.system} ${task.variant} ${task.mode}: ${error.message}`);
-          return undefined;
-        });
-        if (!row) continue;
-        measured.push({ ...row, busy: busy() });
-        const shown = row.rate
-          ? `${Math.round(row.rate)}/s`
-          : `p50 ${row.p50Ms?.toFixed(2)} p99 ${row.p99Ms?.toFixed(1)} ms`;
-        const at = [
-          row.concurrency && `c=${row.concurrency}`,
-          row.load && `load ${row.load}`,
-          row.processes && `${row.processes} processes`,
-          row.waiting && `${row.waiting} waiting`,
-        ];
-        tell(measured, settings);
-        console.error(
-          `${round} ${row.mode} ${at.filter(Boolean).join(' ')} ${row.system} ${row.variant}: ${shown}`,
-        );
-      }
-    }
+  const startedAt = performance.now();
+  let planned = 0;
+  for (const [turn, task] of turns.entries()) {
+    const before = performance.now();
+    const { server, filledBy, command } = systems.get(task.system);
+    const rows = await run({ ...task, url: urls[server], filledBy, command }, measured).catch((error) => {
+      notes.push(`${[task.system, task.variant].filter(Boolean).join(', ')}, ${task.mode}: ${error.message}`);
+    });
+    planned += task.about;
+    const took = (performance.now() - before) / 1_000;
+    const rest = (((seconds - planned) / planned) * (performance.now() - startedAt)) / 1_000;
+    console.error(
+      `${task.round} ${told(task, rows?.[0])} (${took.toFixed(1)} s; ${turn + 1} of ${turns.length}, ${minutes(rest)} left)`,
+    );
+    if (!rows) continue;
+    measured.push(...rows);
+    write(measured, facts);
   }
-  console.log(tell(measured, settings));
+  console.log(write(measured, facts));
+}
+
+/** Each system's settings, the server it runs on, and whether all that it needs is on this machine. */
+async function describeSystems(names) {
+  const systems = new Map();
+  for (const name of new Set(names)) {
+    const { settings, server, filledBy, find, missing } = await import(`./systems/${name}.mjs`);
+    const found = find && (await find());
+    if (find && !found) notes.push(missing);
+    const usable = urls[server] && (!find || found);
+    systems.set(name, { settings, server, filledBy, usable, ...found });
+  }
+  return systems;
+}
+
+/** @param row undefined if it failed. */
+function told(task, row) {
+  const { mode, system, variant, concurrency, load, processes, waiting, rate } = task;
+  const at = [
+    concurrency && `c=${concurrency}`,
+    load && `load ${load}`,
+    processes && `${processes} processes`,
+    waiting && `${waiting} waiting`,
+    mode === 'lateness' && `${rate}/s`,
+  ];
+  const result =
+    row?.p50Ms === undefined
+      ? `${row ? Math.round(row.rate) : 'failed, 0'}/s`
+      : `p50 ${row.p50Ms.toFixed(2)} p99 ${row.p99Ms.toFixed(1)} ms`;
+  const others = row?.others > 0 ? `, others ${Math.round(row.others * 100)} %` : '';
+  return [mode, ...at, system, variant].filter(Boolean).join(' ') + `: ${result}${others}`;
+}
+
+function minutes(seconds) {
+  return `${(seconds / 60).toFixed(1)} minutes`;
 }
 
 /** Writes what is measured so far, and returns it as Markdown. */
-function tell(measured, settings) {
+function write(measured, facts) {
   const rows = withEarlier(summarize(measured), earlier);
-  const machine = `${cpus().length} × ${cpus()[0].model.trim()}, ${Math.round(totalmem() / 2 ** 30)} GB, ${process.platform} ${release()}`;
-  const ran = rows.map((row) => row.rounds ?? rounds);
-  const [fewest, most] = [Math.min(...ran), Math.max(...ran)];
-  const roundsRun = fewest === most ? most : `${fewest} to ${most}`;
-  const facts = { machine, versions: versions(), rounds: roundsRun, settings: [...settings] };
-  const text = markdown(rows, facts) + [...new Set(notes)].map((note) => `- ${note}.\n`).join('');
+  const told = [...new Set(notes)];
+  const text = markdown(rows, { ...facts, notes: told });
   if (args.markdown) writeFileSync(args.markdown, text);
-  if (args.json)
-    writeFileSync(args.json, JSON.stringify({ machine, versions: facts.versions, notes, rows }, null, 2));
+  if (args.json) writeFileSync(args.json, asJson({ ...facts, notes: told, rows }));
   return text;
 }
 
@@ -165,24 +147,29 @@ async function run(task, measured) {
   const { mode, load, waiting, rate } = task;
   const queue = `bench-${process.pid}-${Math.random().toString(36).slice(2, 8)}`;
   const given = { ...task, queue, databaseUrl: urls.postgres };
-  if (mode === 'scale-out') return scaleOut(given);
+  if (mode === 'scale-out') return [await scaleOut(given)];
   if (['drain', 'feature', 'backlog', 'urgent'].includes(mode)) {
     // By another process: what enqueueing leaves on the heap is none of the worker's.
-    const lanes = mode === 'urgent' ? { variant: 'events off' } : {};
-    await child({ ...given, ...lanes, mode: 'fill', jobs: waiting ?? task.jobs, keep: true });
-    const result = await child({ ...given, mode: mode === 'urgent' ? mode : 'drain' });
-    return { ...task, rate: undefined, ...result };
+    const filled = await child({ ...fillOf(given), jobs: waiting ?? task.jobs });
+    const drained = await child({ ...given, mode: mode === 'urgent' ? mode : 'drain' });
+    const rows = [{ ...task, rate: undefined, ...drained }];
+    if (mode === 'feature')
+      rows.push({ ...task, mode: 'feature enqueue', concurrency: undefined, ...filled });
+    return rows;
   }
   if (load) {
     const jobsPerSecond = load * capacity(task, measured);
-    return {
-      ...task,
-      rate: undefined,
-      ...(await child({ ...given, rate: jobsPerSecond, jobs: Math.round(jobsPerSecond * task.seconds) })),
-    };
+    const jobs = Math.round(jobsPerSecond * task.seconds);
+    return [{ ...task, rate: undefined, ...(await child({ ...given, rate: jobsPerSecond, jobs })) }];
   }
   const result = await child(given);
-  return { ...task, rate: undefined, ...(mode === 'lateness' && { dueRate: rate }), ...result };
+  return [{ ...task, rate: undefined, ...(mode === 'lateness' && { dueRate: rate }), ...result }];
+}
+
+function fillOf(task) {
+  const by = task.filledBy && { system: task.filledBy, variant: 'best' };
+  const lanes = task.mode === 'urgent' && { variant: 'events off' };
+  return { ...task, ...by, ...lanes, mode: 'fill', keep: true };
 }
 
 /** Jobs a second that one process can enqueue and drain at the same time, from what was measured before. */
@@ -201,22 +188,33 @@ function capacity({ system, variant }, measured) {
   return enqueue.length && drain.length ? 1 / (1 / median(enqueue) + 1 / median(drain)) : 8_000;
 }
 
+/** Several processes drain one queue; they begin at the same time, and the first third warms up. */
 async function scaleOut(task) {
   const { processes, jobs } = task;
-  await child({ ...task, mode: 'fill', keep: true });
-  const parts = await Promise.all(
-    Array.from({ length: processes }, () => child({ ...task, mode: 'share', concurrency: 100, keep: true })),
-  );
+  await child(fillOf(task));
+  const servers = [serverOf(task.url)];
+  const used = () => servers.reduce((sum, pid) => sum + (cpuSeconds(pid) ?? 0), 0) + ownSeconds();
+  const from = { busy: busySeconds(), used: used(), at: Date.now() };
+  const startAt = Date.now() + 1_000 + 600 * processes;
+  const share = { ...task, mode: 'share', concurrency: 100, keep: true, startAt };
+  const parts = await Promise.all(Array.from({ length: processes }, () => child(share)));
+  const busy = busySeconds();
+  const ours = used() - from.used + parts.reduce((sum, { cpu }) => sum + cpu, 0);
+  const others =
+    busy && Math.max(0, busy - from.busy - ours) / ((Date.now() - from.at) / 1_000) / cpus().length;
   await child({ ...task, mode: 'nothing' });
-  const ran = parts.filter(({ count }) => count > 0);
-  const seconds =
-    (Math.max(...ran.map(({ last }) => last)) - Math.min(...ran.map(({ first }) => first))) / 1_000;
-  return {
-    ...task,
-    concurrency: 100,
-    rate: jobs / seconds,
-    rssMb: Math.max(...parts.map(({ rssMb }) => rssMb)),
-  };
+  const marks = parts.flatMap((part) => part.marks).sort((one, other) => one - other);
+  const warm = Math.ceil(marks.length / 3);
+  const seconds = (marks.at(-1) - marks[warm]) / 1_000;
+  const rssMb = Math.max(...parts.map((part) => part.rssMb));
+  const rate = ((marks.length - 1 - warm) * 100) / seconds;
+  if (marks.length < (0.99 * jobs) / 100) throw new Error(`only ${marks.length * 100} of ${jobs} jobs ran`);
+  return { ...task, concurrency: 100, rate, rssMb, others };
+}
+
+function ownSeconds() {
+  const { user, system } = process.cpuUsage();
+  return (user + system) / 1e6;
 }
 
 function child(task) {
@@ -235,37 +233,25 @@ function child(task) {
       try {
         resolve(JSON.parse(line));
       } catch {
-        reject(new Error(err.trim().split('\n').slice(0, 6).join(' ').slice(0, 400) || 'it gave no result'));
+        reject(new Error(err.trim().split('\n').slice(-6).join(' ').slice(-400) || 'it gave no result'));
       }
     });
   });
 }
 
-function versions() {
+function clientVersions(systems) {
   const of = (path) => JSON.parse(readFileSync(path, 'utf8'));
   const { dependencies } = of(join(here, 'package.json'));
   const { version, dependencies: own } = of(join(here, '../framework/package.json'));
-  const peers = [
-    '@golevelup/nestjs-rabbitmq',
-    'rascal',
-    'rabbitmq-client',
-    'bullmq',
-    'graphile-worker',
-    'pg-boss',
-  ];
+  const names = { golevelup: '@golevelup/nestjs-rabbitmq' };
   return [
     `Node ${process.versions.node}`,
     `Jobrail ${version}`,
     `amqplib ${own.amqplib}`,
-    ...peers.map((name) => `${name} ${dependencies[name]}`),
-  ].join(', ');
-}
-
-function unknownMode(mode, tasks) {
-  throw new Error(`There is no mode "${mode}": use ${Object.keys(tasks).join(', ')}.`);
-}
-
-/** Whether the load of the last minute is more than a bench makes by itself: client, server, and what they start. */
-function busy() {
-  return loadavg()[0] > cpus().length + 2;
+    ...[...systems].flatMap(([name, { version: found }]) => {
+      const package_ = names[name] ?? name;
+      if (!found && !dependencies[package_]) return [];
+      return name === 'amqplib' ? [] : [`${package_} ${found ?? dependencies[package_]}`];
+    }),
+  ];
 }

@@ -1,8 +1,16 @@
-// CPU of a server on this machine: of the process that listens on its port, and of its children.
+// CPU of this machine: of the process that listens on a port, or any other, with its children; and of all together.
 import { readdirSync, readFileSync, readlinkSync } from 'node:fs';
 
+const DEFAULT_PORTS = { 'amqp:': 5672, 'redis:': 6379, 'postgres:': 5432, 'postgresql:': 5432 };
+
+/** The process that listens where a URL leads to; undefined where it cannot be told. */
+export function serverOf(url) {
+  const { port, protocol } = new URL(url);
+  return listener(port || DEFAULT_PORTS[protocol]);
+}
+
 /** The process that listens on a TCP port of this machine; undefined where it cannot be told. */
-export function listener(port) {
+function listener(port) {
   try {
     const hex = `:${Number(port).toString(16).toUpperCase().padStart(4, '0')}`;
     const inodes = new Set();
@@ -55,4 +63,15 @@ export function cpuSeconds(pid) {
     }
   }
   return ticks / 100;
+}
+
+/** Seconds of CPU that this machine has used, all processors together, with what the host has kept; undefined where it cannot be told. */
+export function busySeconds() {
+  try {
+    const line = readFileSync('/proc/stat', 'utf8').split('\n', 1)[0];
+    const [user, nice, kernel, , , interrupts, soft, stolen = 0] = line.split(/\s+/).slice(1).map(Number);
+    return (user + nice + kernel + interrupts + soft + stolen) / 100;
+  } catch {
+    return undefined; // not on Linux
+  }
 }

@@ -1,5 +1,6 @@
 // Bare amqplib, as Jobrail has it: `best` is the best recipe known (quorum queue, confirm window of 1,000, acks of a turn
-// of the event loop coalesced, frames of a turn in one write); `plain` is what most people write (an ack each).
+// of the event loop coalesced, frames of a turn in one write); `plain` is what most people write (an ack each). The last ack
+// of a turn may stand for all before it, because the handlers end in the order they began in.
 import { createRequire } from 'node:module';
 
 const { connect } = createRequire(new URL('../../framework/package.json', import.meta.url))('amqplib');
@@ -20,7 +21,7 @@ export async function open({ url, queue, variant }) {
       '',
       queue,
       Buffer.from(JSON.stringify(payload)),
-      { persistent: true, mandatory: true, messageId: String(++id) },
+      { persistent: true, mandatory: true, messageId: String(++id), contentType: 'application/json' },
       confirmed,
     );
   return {
@@ -40,8 +41,8 @@ export async function open({ url, queue, variant }) {
       consumer = await model.createChannel();
       await consumer.prefetch(concurrency);
       let last;
-      await consumer.consume(queue, (message) => {
-        onJob(JSON.parse(message.content.toString()));
+      await consumer.consume(queue, async (message) => {
+        await onJob(JSON.parse(message.content.toString()));
         if (!best) return consumer.ack(message);
         if (!last)
           setImmediate(() => {

@@ -23,7 +23,7 @@ export async function open({ url, queue: name }) {
         );
     },
     async start(concurrency, onJob) {
-      worker = new Worker(name, async (job) => onJob(job.data), { connection, concurrency });
+      worker = new Worker(name, (job) => onJob(job.data), { connection, concurrency });
       await worker.waitUntilReady();
     },
     async stop() {

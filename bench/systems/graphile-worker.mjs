@@ -34,7 +34,7 @@ export async function open({ url: connectionString, queue }) {
         noHandleSignals: true,
         noPreparedStatements: false,
         logger: new Logger(() => () => undefined),
-        taskList: { job: async (payload) => onJob(payload) },
+        taskList: { job: onJob },
       });
     },
     async stop() {

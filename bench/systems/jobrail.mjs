@@ -35,11 +35,12 @@ export async function open({ url, queue: prefix, variant, databaseUrl, auto }) {
   const payload = is('default') || is('validation') ? checked : anything;
   const contract = defineJob('bench.job', { queue: defineQueue('bench', { priorities: lanes }), payload });
   const telemetry = is('tracing') ? await trace(is('1 %') ? 0.01 : 1) : undefined;
-  let onJob = () => undefined;
+  let onJob = async () => undefined;
+  const retries = is('retries');
   let runs = 0;
   class Noop {
-    async handle(given, job) {
-      if (is('retries') && job.attempt === 1 && ++runs % 10 === 0) throw new Error('once');
+    handle(given, job) {
+      if (retries && job.attempt === 1 && ++runs % 10 === 0) throw new Error('once');
       return onJob(given);
     }
   }
@@ -66,6 +67,15 @@ export async function open({ url, queue: prefix, variant, databaseUrl, auto }) {
           ...(is('delay') && { delay: 3_000 }),
         });
       }
+    },
+    /** Resolves when so many jobs are ready to run. */
+    async due(count) {
+      if (!is('delay')) return;
+      const model = await connect(url);
+      const channel = await model.createChannel();
+      while ((await channel.checkQueue(`${prefix}.bench`)).messageCount < count)
+        await new Promise((resolve) => setTimeout(resolve, 100));
+      await model.close();
     },
     async start(concurrency, handle) {
       onJob = handle;

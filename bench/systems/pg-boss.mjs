@@ -25,9 +25,9 @@ export async function open({ url: connectionString, queue }) {
         // Its worker waits half a second after each batch; by hand it is quicker.
         while (!stopping) {
           const jobs = await boss.fetch(queue, { batchSize: concurrency });
+          await Promise.all(jobs.map(({ data }) => onJob(data)));
           if (jobs.length === 0) await new Promise((resolve) => setTimeout(resolve, 10));
           else await boss.complete(queue, jobs.map(({ id }) => id)); // prettier-ignore
-          for (const { data } of jobs) onJob(data);
         }
       })();
     },

@@ -3,6 +3,7 @@ import { windowed } from '../windowed.mjs';
 
 export const settings = 'quorum queue, persistent, confirms (window 1,000), an ack each';
 export const server = 'rabbitmq';
+export const filledBy = 'amqplib'; // what is drained later; it is quicker
 
 export async function open({ url, queue }) {
   const connection = new Connection({ url, noDelay: true });
@@ -18,7 +19,7 @@ export async function open({ url, queue }) {
     async start(concurrency, onJob) {
       consumer = connection.createConsumer(
         { queue, queueOptions: declare, qos: { prefetchCount: concurrency }, concurrency },
-        async (message) => onJob(message.body),
+        (message) => onJob(message.body),
       );
       await new Promise((resolve) => consumer.once('ready', resolve));
     },

@@ -3,6 +3,7 @@ import { windowed } from '../windowed.mjs';
 
 export const settings = 'quorum queue, persistent, confirms (window 1,000), an ack each';
 export const server = 'rabbitmq';
+export const filledBy = 'amqplib'; // what is drained later; it is quicker
 
 export async function open({ url, queue }) {
   const create = (prefetch) =>
@@ -32,8 +33,8 @@ export async function open({ url, queue }) {
     async start(concurrency, onJob) {
       consumer = await create(concurrency);
       const subscription = await consumer.subscribe('jobs');
-      subscription.on('message', (_message, payload, ackOrNack) => {
-        onJob(payload);
+      subscription.on('message', async (_message, payload, ackOrNack) => {
+        await onJob(payload);
         ackOrNack();
       });
     },
