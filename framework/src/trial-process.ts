@@ -13,7 +13,7 @@ import type { Queryable } from './ports/database.js';
 import type { Claim, ClaimAnswer, Completion, IdempotencyStore } from './ports/idempotency-store.js';
 import { transactionModule } from './runtime/effects.js';
 import { Executor } from './runtime/executor.js';
-import type { EndedAttempt } from './runtime/held-job.js';
+import { type EndedAttempt, HeldJob } from './runtime/held-job.js';
 import { type BoundHandler, bindHandlers } from './runtime/handlers.js';
 import type { JobPublisher } from './runtime/job-publisher.js';
 import { silentLog } from './runtime/log.js';
@@ -110,7 +110,7 @@ export class TrialProcess {
   async #attempt(delivery: Delivery, attempt: number): Promise<Outcome | undefined> {
     this.runs++;
     const envelope = readEnvelope(delivery, this.#clock.now(), () => '');
-    const held = { delivery, envelope: { ...envelope, attempt }, priority: 0, executor: this.#executor };
+    const held = new HeldJob(delivery, { ...envelope, attempt }, 0, this.#executor);
     const run = new Promise<EndedAttempt>((resolve) => this.#executor.execute(held, resolve));
     const ended = await Promise.race([run, this.watch.stopped]);
     if (ended) return ended.outcome;

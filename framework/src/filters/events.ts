@@ -1,5 +1,4 @@
 import { type Clock, systemClock } from '../base/clock.js';
-import { Deadlines } from '../base/deadlines.js';
 import { redact } from '../base/redact.js';
 import { enqueuedAtOf, header } from '../model/envelope.js';
 import { cut } from '../model/error-facts.js';
@@ -8,22 +7,11 @@ import type { Attempt, Filter } from '../model/filter.js';
 import { recordedPayload } from '../model/recorded-payload.js';
 import type { EventSink } from '../ports/event-sink.js';
 
-/** An attempt that ends sooner is told by its outcome alone. */
-const startedAfterMs = 250;
-
 /**
  * Tells the steps of a job that are not outcomes: enqueued, started, progress, lines of its log. Outcomes are told when
  * the job is settled (`runtime/settler.ts`), because a job is acked only when they are on the stream.
  */
 export function eventsFilter(sink: EventSink, clock: Clock = systemClock): Filter {
-  const fresh = new Deadlines<Attempt>(clock, startedAfterMs, (attempt) => {
-    attempt.announced = true;
-    sink.tell({
-      kind: 'started',
-      ...subject(attempt, attempt.startedAt),
-      ...jobFacts(attempt.message.properties, attempt.job.enqueuedAt.getTime()),
-    });
-  });
   return {
     name: 'events',
 
@@ -48,13 +36,14 @@ export function eventsFilter(sink: EventSink, clock: Clock = systemClock): Filte
       return sent instanceof Promise ? sent.then(tell) : tell();
     },
 
-    lightAttempt(attempt, next) {
-      const outcome = next();
-      if (!(outcome instanceof Promise)) return outcome;
-      const deadline = fresh.add(attempt, attempt.startedAt);
-      const over = () => fresh.delete(deadline);
-      outcome.then(over, over);
-      return outcome;
+    // One that ends sooner is told by its outcome alone.
+    lasts(attempt) {
+      attempt.announced = true;
+      sink.tell({
+        kind: 'started',
+        ...subject(attempt, attempt.startedAt),
+        ...jobFacts(attempt.message.properties, attempt.job.enqueuedAt.getTime()),
+      });
     },
 
     progress(attempt, fraction, note) {

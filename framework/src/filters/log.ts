@@ -1,4 +1,3 @@
-import { trace } from '@opentelemetry/api';
 import type { Logger } from 'pino';
 import { redact, redactError } from '../base/redact.js';
 import type { Attempt, Filter } from '../model/filter.js';
@@ -9,12 +8,16 @@ export function logFilter(log: Logger): Filter {
   return {
     name: 'log',
 
-    lightAttempt(attempt, next) {
+    begun(attempt) {
       if (log.isLevelEnabled('debug')) log.debug({ ...subject(attempt), outcome: 'started' }, 'job started');
-      const outcome = next();
-      return outcome instanceof Promise
-        ? outcome.then((late) => told(log, attempt, late))
-        : told(log, attempt, outcome);
+    },
+
+    ended(attempt, outcome) {
+      const level = levels[outcome.kind];
+      if (!log.isLevelEnabled(level)) return;
+      const { startedAt, readyAt } = attempt;
+      const times = { waitedMs: Math.max(0, startedAt - readyAt), ranMs: Date.now() - startedAt };
+      log[level]({ ...subject(attempt), ...times, ...details(outcome) }, `job ${sentence[outcome.kind]}`);
     },
 
     progress(attempt, fraction, note) {
@@ -22,16 +25,6 @@ export function logFilter(log: Logger): Filter {
         log.debug({ ...subject(attempt), progress: fraction, note }, 'job progress');
     },
   };
-}
-
-function told(log: Logger, attempt: Attempt, outcome: Outcome): Outcome {
-  const level = levels[outcome.kind];
-  if (log.isLevelEnabled(level)) {
-    const { startedAt, readyAt } = attempt;
-    const times = { waitedMs: Math.max(0, startedAt - readyAt), ranMs: Date.now() - startedAt };
-    log[level]({ ...subject(attempt), ...times, ...details(outcome) }, `job ${sentence[outcome.kind]}`);
-  }
-  return outcome;
 }
 
 const levels = {
@@ -56,8 +49,7 @@ const sentence: Record<Outcome['kind'], string> = {
   released: 'given back to its queue',
 };
 
-function subject({ job }: Attempt) {
-  const span = trace.getActiveSpan()?.spanContext();
+function subject({ job, span }: Attempt) {
   return {
     job: job.id,
     contract: job.contract,

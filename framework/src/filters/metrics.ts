@@ -74,9 +74,14 @@ export function metricsFilter(): Filter {
       return recorded ? measurePublish(recorded, sending, async () => next()) : next();
     },
 
-    lightAttempt(attempt, next) {
+    begun(attempt) {
       const recorded = recording();
-      return recorded ? measureAttempt(recorded, attempt, async () => next()) : next();
+      if (recorded) countStart(recorded, attempt);
+    },
+
+    ended(attempt, outcome) {
+      const recorded = recording();
+      if (recorded) countEnd(recorded, attempt, outcome);
     },
   };
 }
@@ -102,29 +107,25 @@ async function measurePublish(
   }
 }
 
-async function measureAttempt(
-  made: Instruments,
-  attempt: Attempt,
-  next: () => Promise<Outcome>,
-): Promise<Outcome> {
-  const { contract, startedAt, readyAt, message, job } = attempt;
+function countStart(made: Instruments, { contract, startedAt, readyAt, message, job }: Attempt): void {
   const about = subject(contract.name, contract.queue.name);
-  const begun = performance.now();
   const waited = Math.max(0, startedAt - readyAt) / 1_000;
   made.consumed.add(1, { ...about, ...operation('process') });
   if (job.attempt === 1) made.waited.record(waited, about);
   if (message.properties.headers[header.dueAt] !== undefined) made.lateness.record(waited, about);
-  const outcome = await next();
+}
+
+function countEnd(made: Instruments, { contract, begunAt }: Attempt, outcome: Outcome): void {
+  const about = subject(contract.name, contract.queue.name);
   const ended = { ...about, 'jobrail.outcome': outcome.kind };
   const failed = 'error' in outcome ? { 'error.type': kindOf(outcome.error) } : {};
-  made.processDuration.record((performance.now() - begun) / 1_000, {
+  made.processDuration.record((performance.now() - begunAt) / 1_000, {
     ...ended,
     ...failed,
     ...operation('process'),
   });
   made.attempts.add(1, ended);
   if (outcome.kind === 'dead') made.deadLetters.add(1, { ...about, 'jobrail.dead_reason': outcome.reason });
-  return outcome;
 }
 
 /** Under this name a registered meter provider may offer a page for Prometheus: `jobrail/telemetry` does. */

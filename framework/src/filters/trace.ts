@@ -77,6 +77,7 @@ function traceAttempt(attempt: Attempt, next: () => Outcome | Promise<Outcome>):
     },
     sent,
   );
+  attempt.span = span.spanContext();
   return spanned(span, trace.setSpan(sent, span), next, (outcome) => {
     describeOutcome(span, outcome);
     if (outcome.kind === 'retry') attempt.carry = { ...attempt.carry, ...carryLink(span) };

@@ -24,6 +24,10 @@ export interface Attempt {
   /** When the job could first start, and when the attempt began; milliseconds since 1970. */
   readonly readyAt: number;
   readonly startedAt: number;
+  /** When it began, on the clock of `performance.now()`. */
+  readonly begunAt: number;
+  /** The span around it, where it is traced. */
+  span: { readonly traceId: string; readonly spanId: string } | undefined;
   /** Headers for the copy that a retry or snooze publishes. */
   carry: MessageHeaders | undefined;
   /** Its start was told as an event of its own. */
@@ -32,7 +36,8 @@ export interface Attempt {
 
 /**
  * One feature around each publish and each attempt. `client.use` and `service.use` take it; a service uses it for what
- * its handlers enqueue too. The first used is the outermost.
+ * its handlers enqueue too. The first used is the outermost. What only looks on uses `begun`, `lasts` and `ended`, which
+ * cost an attempt no promise; none of them may throw.
  */
 export interface Filter {
   readonly name: string;
@@ -43,6 +48,12 @@ export interface Filter {
   /** As `publish` and `attempt`, for what most often has nothing to wait for; instead of these. */
   lightPublish?: LightStep<Sending, void>;
   lightAttempt?: LightStep<Attempt, Outcome>;
+  /** An attempt begins. */
+  begun?: (attempt: Attempt) => void;
+  /** An attempt has gone on for a quarter of a second. */
+  lasts?: (attempt: Attempt) => void;
+  /** The outcome of an attempt is known, and will be settled. */
+  ended?: (attempt: Attempt, outcome: Outcome) => void;
   /** The handler reported progress. */
   progress?: (attempt: Attempt, fraction: number, note: string | undefined) => void;
   /** The handler wrote a line to `job.log`, of level info or above. */

@@ -30,12 +30,19 @@ export interface ExecutorOptions {
   cancelOf?: (job: string) => { reason?: string | undefined } | undefined;
 }
 
+/** Of an attempt that lasts. */
+const lastsMs = 250;
+
 class RunningAttempt implements Attempt {
   carry: Attempt['carry'];
   announced = false;
   outcome: Outcome | undefined;
   /** Of its handler's timeout, once it waits for something. */
   deadline: Deadline<RunningAttempt> | undefined;
+  /** Of having lasted, where a filter wants to hear of that. */
+  lasting: Deadline<RunningAttempt> | undefined;
+  span: Attempt['span'];
+  readonly begunAt = performance.now();
   /** In the bag of those that run. */
   place: number | undefined;
   readonly readyAt: number;
@@ -72,6 +79,9 @@ export class Executor implements JobRunner {
   readonly #attempt: (attempt: RunningAttempt) => Outcome | Promise<Outcome>;
   readonly #sources: ContextSources;
   readonly #timeouts: Deadlines<RunningAttempt>;
+  readonly #lasting: Deadlines<RunningAttempt> | undefined;
+  readonly #begun: NonNullable<Filter['begun']>[];
+  readonly #ended: NonNullable<Filter['ended']>[];
   readonly #onProgress: NonNullable<Filter['progress']>[];
   readonly #onLog: NonNullable<Filter['log']>[];
 
@@ -80,8 +90,15 @@ export class Executor implements JobRunner {
     this.handler = options.handler;
     const steps = attemptSteps(options.filters);
     this.#attempt = compose<RunningAttempt, Outcome>(steps, (attempt) => this.#work(attempt));
-    this.#onProgress = options.filters.flatMap(({ progress }) => (progress ? [progress] : []));
-    this.#onLog = options.filters.flatMap(({ log }) => (log ? [log] : []));
+    this.#begun = hooksOf(options.filters, 'begun');
+    this.#ended = hooksOf(options.filters, 'ended');
+    this.#onProgress = hooksOf(options.filters, 'progress');
+    this.#onLog = hooksOf(options.filters, 'log');
+    const lasts = hooksOf(options.filters, 'lasts');
+    if (lasts.length > 0) {
+      const tell = (attempt: RunningAttempt) => lasts.forEach((last) => last(attempt));
+      this.#lasting = new Deadlines(options.clock, lastsMs, tell);
+    }
     this.#sources = {
       queue: options.handler.contract.queue.name,
       publisher: options.publisher,
@@ -105,17 +122,19 @@ export class Executor implements JobRunner {
     if (this.#onLog.length > 0) job.onLog = this.#logOf(attempt);
     let outcome;
     try {
+      for (const begun of this.#begun) begun(attempt);
       outcome = this.#attempt(attempt);
     } catch (error) {
       outcome = this.#filterThrew(job, error);
     }
     // What has ended already cannot be told to stop.
     if (!(outcome instanceof Promise)) {
-      done(ended(attempt, outcome));
+      done(this.#end(attempt, outcome));
       return;
     }
     this.#running.add(attempt);
     attempt.deadline = this.#timeouts.add(attempt, startedAt);
+    attempt.lasting = this.#lasting?.add(attempt, startedAt);
     void outcome.then(
       (late) => done(this.#end(attempt, late)),
       (error: unknown) => done(this.#end(attempt, this.#filterThrew(job, error))),
@@ -136,12 +155,22 @@ export class Executor implements JobRunner {
 
   stop(): void {
     this.#timeouts.stop();
+    this.#lasting?.stop();
   }
 
   #end(attempt: RunningAttempt, outcome: Outcome): EndedAttempt {
-    if (attempt.deadline) this.#timeouts.delete(attempt.deadline);
-    this.#running.delete(attempt);
-    return ended(attempt, outcome);
+    if (attempt.deadline) {
+      this.#timeouts.delete(attempt.deadline);
+      if (attempt.lasting) this.#lasting!.delete(attempt.lasting);
+      this.#running.delete(attempt);
+    }
+    attempt.outcome = outcome;
+    try {
+      for (const ended of this.#ended) ended(attempt, outcome);
+    } catch (error) {
+      attempt.outcome = this.#filterThrew(attempt.job, error);
+    }
+    return attempt as EndedAttempt;
   }
 
   #filterThrew(job: AttemptContext, thrown: unknown): Outcome {
@@ -222,9 +251,12 @@ export class Executor implements JobRunner {
   }
 }
 
-function ended(attempt: RunningAttempt, outcome: Outcome): EndedAttempt {
-  attempt.outcome = outcome;
-  return attempt as EndedAttempt;
+/** What those of the filters that have it do at one point. */
+function hooksOf<K extends 'begun' | 'lasts' | 'ended' | 'progress' | 'log'>(
+  filters: readonly Filter[],
+  point: K,
+): NonNullable<Filter[K]>[] {
+  return filters.flatMap((filter) => filter[point] ?? []);
 }
 
 function invalidPayload(error: unknown): Outcome {

@@ -6,20 +6,23 @@ import type { Delivery } from '../ports/broker.js';
 import type { BoundHandler } from './handlers.js';
 
 /** A job that a worker has in hand and may start. */
-export interface HeldJob {
-  /** Replaced when its channel was lost while the job ran and the broker brought it again. */
-  delivery: Delivery;
-  readonly envelope: Envelope;
-  readonly priority: number;
-  readonly executor: JobRunner;
+export class HeldJob {
   /** It has a slot. */
-  started?: boolean;
+  started = false;
   /** It waited in hand for too long and is the broker's again. */
-  givenBack?: boolean;
+  givenBack = false;
   /** When it will have waited for too long, if it waits. */
-  overdue?: Deadline<HeldJob>;
+  overdue: Deadline<HeldJob> | undefined;
   /** In the bag of those that run. */
-  place?: number | undefined;
+  place: number | undefined;
+
+  constructor(
+    /** Replaced when its channel was lost while the job ran and the broker brought it again. */
+    public delivery: Delivery,
+    readonly envelope: Envelope,
+    readonly priority: number,
+    readonly executor: JobRunner,
+  ) {}
 }
 
 /** Runs the jobs of one handler. */
@@ -34,6 +37,8 @@ export interface EndedAttempt {
   readonly outcome: Outcome;
   /** When it began, milliseconds since 1970. */
   readonly startedAt: number;
+  /** The same on the clock of `performance.now()`. */
+  readonly begunAt: number;
   /** Headers that filters want on the copy of a retry or snooze. */
   readonly carry: MessageHeaders | undefined;
   /** Its start was told as an event of its own. */

@@ -6,7 +6,7 @@ import type { DeadReason } from '../model/outcome.js';
 import { topicMatches } from '../model/topic.js';
 import { lanesOf } from '../model/topology.js';
 import type { Delivery } from '../ports/broker.js';
-import type { HeldJob, JobRunner } from './held-job.js';
+import { HeldJob, type JobRunner } from './held-job.js';
 
 /** A message that is no job, or nobody's job. */
 export interface Refusal {
@@ -36,7 +36,7 @@ export class Intake {
       const executor = this.#executors.get(envelope.contract) ?? this.#foreign(delivery);
       if (!executor) throw this.#unknown(envelope);
       envelope.contract = executor.handler.contract.name;
-      return { delivery, envelope, priority: this.#priority(delivery), executor };
+      return new HeldJob(delivery, envelope, this.#priority(delivery), executor);
     } catch (error) {
       return { refused: envelope ? 'unknown-contract' : 'unreadable', envelope, error: toError(error) };
     }

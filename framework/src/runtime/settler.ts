@@ -100,6 +100,7 @@ export class Settler {
     const ended: EndedAttempt = {
       outcome: { kind: 'dead', reason, error },
       startedAt: this.options.clock.now(),
+      begunAt: performance.now(),
       carry: undefined,
       announced: false,
     };

@@ -319,13 +319,12 @@ export class Worker {
   /** Runs a job and settles it. Its slot is free, and `freed` called, when its handler is done. */
   #run(job: HeldJob, freed?: () => void, settled?: () => void): void {
     const { epoch } = this.#tuning;
-    const startedAt = performance.now();
     this.#running++;
     this.#jobs.started(job);
     job.executor.execute(job, (ended) => {
       const endedAt = performance.now();
       this.#running--;
-      this.#tuning.ended(epoch, endedAt - startedAt);
+      this.#tuning.ended(epoch, endedAt - ended.begunAt);
       this.#moving++;
       freed?.();
       this.#options.settler.settle(job, ended, (final) => {

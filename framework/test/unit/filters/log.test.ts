@@ -1,7 +1,7 @@
 import { expect } from 'chai';
 import { Writable } from 'node:stream';
 import { pino } from 'pino';
-import { type Attempt, Discard, fixed, type JobContext, Snooze } from '../../../src/index.js';
+import { Discard, fixed, type JobContext, Snooze } from '../../../src/index.js';
 import { logFilter } from '../../../src/filters/log.js';
 import { createTestRail } from '../../../src/testing.js';
 import { lone, working } from '../../flow/working.js';
@@ -52,11 +52,5 @@ describe('the log of attempts', () => {
   it('has nothing where its level is off, and never the payload', async () => {
     expect(await linesOf(() => undefined, 'warn')).to.deep.equal([]);
     expect(JSON.stringify(await linesOf(() => undefined, 'debug'))).to.not.include('private');
-  });
-
-  it('goes on with what the attempt came to', async () => {
-    const filter = logFilter(pino({ level: 'silent' }));
-    const outcome = { kind: 'completed', result: 7 } as const;
-    expect(await filter.lightAttempt!({} as Attempt, () => Promise.resolve(outcome))).to.equal(outcome);
   });
 });
