@@ -2,28 +2,37 @@ import type { JobFacts, OutcomeEvent, RailEvent } from './event.js';
 
 type CompletedEvent = Extract<OutcomeEvent, { kind: 'completed' }>;
 
-/** A text that is most often the same as the last time, with its JSON. */
-class RepeatedText {
+/** What makes a text of others that are most often the same as the last time, in which case no new one is made. */
+class Repeated<A extends unknown[]> {
+  #of: A | undefined;
   #text = '';
-  #json = '""';
 
-  json(text: string): string {
-    if (text !== this.#text) {
-      this.#text = text;
-      this.#json = JSON.stringify(text);
+  constructor(private readonly write: (...of: A) => string) {}
+
+  get(...of: A): string {
+    const last = this.#of;
+    for (let i = 0; !last || i < of.length; i++) {
+      if (last && last[i] === of[i]) continue;
+      this.#of = of;
+      this.#text = this.write(...of);
+      break;
     }
-    return this.#json;
+    return this.#text;
   }
 }
 
 /**
  * Writes events as JSON, as `JSON.stringify` does, with what stays the same from one to the next kept. That a job is done
- * is what most events tell, one for each job: it is written by hand, in half of the time.
+ * is what most events tell, one for each job: it is written by hand, of few parts, in a third of the time.
  */
 export class EventWriter {
-  readonly #contract = new RepeatedText();
-  readonly #queue = new RepeatedText();
-  readonly #producer = new RepeatedText();
+  readonly #of = new Repeated(
+    (contract: string, queue: string, attempt: number) =>
+      `","contract":${JSON.stringify(contract)},"queue":${JSON.stringify(queue)},"attempt":${attempt},"at":`,
+  );
+  readonly #at = new Repeated((at: number, startedAt: number) => `${at},"startedAt":${startedAt}`);
+  readonly #enqueuedAt = new Repeated((at: number) => `,"facts":{"enqueuedAt":${at}`);
+  readonly #producer = new Repeated((producer: string) => `,"producer":${JSON.stringify(producer)}`);
 
   write(event: RailEvent): string {
     return event.kind === 'completed' && event.result === undefined
@@ -43,28 +52,40 @@ export class EventWriter {
     resultBytes,
   }: CompletedEvent): string {
     return (
-      `{"kind":"completed","job":${JSON.stringify(job)},"contract":${this.#contract.json(contract)}` +
-      `,"queue":${this.#queue.json(queue)},"attempt":${attempt},"at":${at},"startedAt":${startedAt}` +
-      `${number('replays', replays)}${facts ? this.#facts(facts) : ''},"resultBytes":${resultBytes}}`
+      '{"kind":"completed","job":"' +
+      inQuotes(job) +
+      this.#of.get(contract, queue, attempt) +
+      this.#at.get(at, startedAt) +
+      (replays === undefined ? '' : `,"replays":${replays}`) +
+      (facts ? this.#facts(facts) : '') +
+      (resultBytes === 0 ? ',"resultBytes":0}' : `,"resultBytes":${resultBytes}}`)
     );
   }
 
-  #facts({
-    enqueuedAt,
-    dueAt,
-    expiresAt,
-    priority,
-    rootId,
-    causationId,
-    traceId,
-    producer,
-  }: JobFacts): string {
+  #facts(facts: JobFacts): string {
+    const { enqueuedAt, dueAt, expiresAt, priority, rootId, causationId, traceId, producer } = facts;
     return (
-      `,"facts":{"enqueuedAt":${enqueuedAt}${number('dueAt', dueAt)}${number('expiresAt', expiresAt)}` +
-      `${number('priority', priority)}${text('rootId', rootId)}${text('causationId', causationId)}` +
-      `${text('traceId', traceId)}${producer === undefined ? '' : `,"producer":${this.#producer.json(producer)}`}}`
+      this.#enqueuedAt.get(enqueuedAt) +
+      number('dueAt', dueAt) +
+      number('expiresAt', expiresAt) +
+      number('priority', priority) +
+      text('rootId', rootId) +
+      text('causationId', causationId) +
+      text('traceId', traceId) +
+      (producer === undefined ? '' : this.#producer.get(producer)) +
+      '}'
     );
   }
+}
+
+/** A text as JSON has it between quotes. */
+function inQuotes(text: string): string {
+  for (let i = 0; i < text.length; i++) {
+    const code = text.charCodeAt(i);
+    if (code < 0x20 || code > 0x7e || code === 0x22 || code === 0x5c)
+      return JSON.stringify(text).slice(1, -1);
+  }
+  return text;
 }
 
 function number(name: string, value: number | undefined): string {

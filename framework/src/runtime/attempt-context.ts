@@ -2,14 +2,20 @@ import { JobContext, type JobLog } from '../model/job-context.js';
 import type { Contract, InputOf } from '../model/contract.js';
 import type { EnqueueOptions, EnqueuedJob } from '../model/enqueue-options.js';
 import { type Envelope, userHeaders } from '../model/envelope.js';
+import type { Attempt } from '../model/filter.js';
 import type { MessageHeaders } from '../model/message.js';
 import type { JobPublisher } from './job-publisher.js';
+
+type LogLevel = 'info' | 'warn' | 'error';
 
 /** What a context needs of its service; shared by all attempts of a handler. */
 export interface ContextSources {
   readonly queue: string;
   readonly publisher: JobPublisher;
   readonly log: { child(bindings: object): JobLog };
+  /** What filters hear of; undefined where none wants to. */
+  readonly onProgress: ((attempt: Attempt, fraction: number, note: string | undefined) => void) | undefined;
+  readonly onLog: ((attempt: Attempt, level: LogLevel, message: string) => void) | undefined;
 }
 
 /** The job of one attempt. What few handlers touch (signal, log, headers) is made when it is first asked for. */
@@ -24,8 +30,8 @@ export class AttemptContext extends JobContext {
   abortReason: Error | undefined;
   /** Ends the attempt although its handler has not returned. */
   giveUp: ((reason: Error) => void) | undefined;
-  onProgress: ((fraction: number, note: string | undefined) => void) | undefined;
-  onLog: ((level: 'info' | 'warn' | 'error', message: string) => void) | undefined;
+  /** As filters know it. */
+  running: Attempt | undefined;
 
   readonly #envelope: Envelope;
   readonly #headers: MessageHeaders;
@@ -75,13 +81,16 @@ export class AttemptContext extends JobContext {
   get log(): JobLog {
     if (!this.#log) {
       const log = this.#sources.log.child({ job: this.id, contract: this.contract, attempt: this.attempt });
-      this.#log = this.onLog ? tee(log, this.onLog) : log;
+      const { onLog } = this.#sources;
+      const { running } = this;
+      this.#log = onLog && running ? tee(log, (level, message) => onLog(running, level, message)) : log;
     }
     return this.#log;
   }
 
   progress(fraction: number, note?: string): void {
-    this.onProgress?.(fraction > 0 ? Math.min(1, fraction) : 0, note);
+    const { running } = this;
+    if (running) this.#sources.onProgress?.(running, fraction > 0 ? Math.min(1, fraction) : 0, note);
   }
 
   enqueue<C extends Contract>(
@@ -104,9 +113,9 @@ export class AttemptContext extends JobContext {
 }
 
 /** A log whose lines of level info and above are told to somebody else, too. */
-function tee(log: JobLog, tell: NonNullable<AttemptContext['onLog']>): JobLog {
+function tee(log: JobLog, tell: (level: LogLevel, message: string) => void): JobLog {
   const both =
-    (level: 'info' | 'warn' | 'error') =>
+    (level: LogLevel) =>
     (details: object | string, message?: string): void => {
       log[level](details, message);
       const text = typeof details === 'string' ? details : message;

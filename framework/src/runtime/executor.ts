@@ -82,8 +82,6 @@ export class Executor implements JobRunner {
   readonly #lasting: Deadlines<RunningAttempt> | undefined;
   readonly #begun: NonNullable<Filter['begun']>[];
   readonly #ended: NonNullable<Filter['ended']>[];
-  readonly #onProgress: NonNullable<Filter['progress']>[];
-  readonly #onLog: NonNullable<Filter['log']>[];
 
   constructor(options: ExecutorOptions) {
     this.#options = options;
@@ -92,17 +90,14 @@ export class Executor implements JobRunner {
     this.#attempt = compose<RunningAttempt, Outcome>(steps, (attempt) => this.#work(attempt));
     this.#begun = hooksOf(options.filters, 'begun');
     this.#ended = hooksOf(options.filters, 'ended');
-    this.#onProgress = hooksOf(options.filters, 'progress');
-    this.#onLog = hooksOf(options.filters, 'log');
-    const lasts = hooksOf(options.filters, 'lasts');
-    if (lasts.length > 0) {
-      const tell = (attempt: RunningAttempt) => lasts.forEach((last) => last(attempt));
-      this.#lasting = new Deadlines(options.clock, lastsMs, tell);
-    }
+    const lasts = together(hooksOf(options.filters, 'lasts'));
+    if (lasts) this.#lasting = new Deadlines<RunningAttempt>(options.clock, lastsMs, lasts);
     this.#sources = {
       queue: options.handler.contract.queue.name,
       publisher: options.publisher,
       log: options.log,
+      onProgress: together(hooksOf(options.filters, 'progress')),
+      onLog: together(hooksOf(options.filters, 'log')),
     };
     const { contract, timeoutMs } = options.handler;
     this.#timeouts = new Deadlines(options.clock, timeoutMs, (attempt) =>
@@ -118,8 +113,7 @@ export class Executor implements JobRunner {
     const { headers } = delivery.properties;
     const job = new AttemptContext(envelope, handler.contract, priority, headers, this.#sources);
     const attempt = new RunningAttempt(handler, job, delivery, service, startedAt, envelope);
-    if (this.#onProgress.length > 0) job.onProgress = this.#progressOf(attempt);
-    if (this.#onLog.length > 0) job.onLog = this.#logOf(attempt);
+    job.running = attempt;
     let outcome;
     try {
       for (const begun of this.#begun) begun(attempt);
@@ -180,14 +174,6 @@ export class Executor implements JobRunner {
       'a filter threw; the attempt counts as failed',
     );
     return this.#failed(job, thrown);
-  }
-
-  #progressOf(attempt: RunningAttempt): NonNullable<AttemptContext['onProgress']> {
-    return (fraction, note) => this.#onProgress.forEach((tell) => tell(attempt, fraction, note));
-  }
-
-  #logOf(attempt: RunningAttempt): NonNullable<AttemptContext['onLog']> {
-    return (level, message) => this.#onLog.forEach((tell) => tell(attempt, level, message));
   }
 
   #work(attempt: RunningAttempt): Outcome | Promise<Outcome> {
@@ -257,6 +243,14 @@ function hooksOf<K extends 'begun' | 'lasts' | 'ended' | 'progress' | 'log'>(
   point: K,
 ): NonNullable<Filter[K]>[] {
   return filters.flatMap((filter) => filter[point] ?? []);
+}
+
+/** One function that calls all; undefined for none. */
+function together<A extends unknown[]>(
+  all: readonly ((...args: A) => void)[],
+): ((...args: A) => void) | undefined {
+  if (all.length <= 1) return all[0];
+  return (...args) => all.forEach((one) => one(...args));
 }
 
 function invalidPayload(error: unknown): Outcome {

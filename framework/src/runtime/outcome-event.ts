@@ -5,6 +5,7 @@ import { jobFacts } from '../model/event-facts.js';
 import type { Contract } from '../model/contract.js';
 import type { OutcomeEvent } from '../model/event.js';
 import { mostRecordedBytes } from '../model/recorded-payload.js';
+import type { Delivery } from '../ports/broker.js';
 import type { EndedAttempt, HeldJob } from './held-job.js';
 
 /** The event that tells how an attempt ended. @param nextAt when the next one is due, where one follows. */
@@ -12,7 +13,7 @@ export function outcomeEvent(job: HeldJob, ended: EndedAttempt, at: number, next
   const { envelope, executor, delivery } = job;
   const { contract } = executor.handler;
   const { outcome, startedAt, announced } = ended;
-  const replays = delivery.properties.headers[header.replays];
+  if (outcome.kind === 'completed') return completedEvent(job, ended, outcome.result, at);
   const about = {
     job: envelope.id,
     contract: contract.name,
@@ -20,15 +21,10 @@ export function outcomeEvent(job: HeldJob, ended: EndedAttempt, at: number, next
     attempt: envelope.attempt,
     at,
     startedAt,
-    replays: typeof replays === 'number' ? replays : undefined,
+    replays: replaysOf(delivery),
     facts: announced ? undefined : jobFacts(delivery.properties, envelope.enqueuedAt),
   };
   switch (outcome.kind) {
-    case 'completed': {
-      const resultBytes = sizeOf(outcome.result);
-      const result = isRecorded(contract, resultBytes) ? outcome.result : undefined;
-      return { kind: 'completed', ...about, resultBytes, result };
-    }
     case 'retry':
       return { kind: 'retried', ...about, nextAt, error: errorFacts(outcome.error) };
     case 'snooze':
@@ -50,6 +46,35 @@ export function outcomeEvent(job: HeldJob, ended: EndedAttempt, at: number, next
     case 'released':
       return { kind: outcome.kind, ...about };
   }
+}
+
+/** Made in one piece: it is the event of nearly every job. */
+function completedEvent(
+  { envelope, executor, delivery }: HeldJob,
+  { startedAt, announced }: EndedAttempt,
+  given: unknown,
+  at: number,
+): OutcomeEvent {
+  const { contract } = executor.handler;
+  const resultBytes = sizeOf(given);
+  return {
+    kind: 'completed',
+    job: envelope.id,
+    contract: contract.name,
+    queue: contract.queue.name,
+    attempt: envelope.attempt,
+    at,
+    startedAt,
+    replays: replaysOf(delivery),
+    facts: announced ? undefined : jobFacts(delivery.properties, envelope.enqueuedAt),
+    resultBytes,
+    result: isRecorded(contract, resultBytes) ? given : undefined,
+  };
+}
+
+function replaysOf({ properties }: Delivery): number | undefined {
+  const replays = properties.headers[header.replays];
+  return typeof replays === 'number' ? replays : undefined;
 }
 
 /** The result itself only where its contract says that somebody may want it. */
