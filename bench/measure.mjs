@@ -38,7 +38,7 @@ async function here() {
 
 /** Jobs that run, or are sent, before it counts: everybody connects, starts and compiles meanwhile. */
 function warmUpOf(what) {
-  if (what === 'latency') return 2_000;
+  if (what === 'latency') return task.warmUp ?? 2_000;
   if (what === 'lateness') return 60;
   if (what === 'enqueue one by one') return 50;
   return what.startsWith('enqueue') ? Math.min(2_000, jobs) : Math.ceil(jobs / 3);

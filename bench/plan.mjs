@@ -49,19 +49,19 @@ export function plan({ quick }) {
       ...some(all, (system) => ({ mode: 'enqueue bulk', jobs: Math.round(size * (bulks[system] ?? 50_000)), part: partOf(system), about: quick ? 2 : 3 })),
     ],
     latency: some([bare[0], ...ours, ...peers], (system) => ({
-      mode: 'latency', rate: 100, jobs: quick ? 100 : 600, part: system === 'bullmq' ? 1 : partOf(system), about: quick ? 3 : 8,
+      mode: 'latency', rate: 100, jobs: quick ? 100 : 600, ...(quick && { warmUp: 400 }), part: system === 'bullmq' ? 1 : partOf(system), about: quick ? 3 : 8,
     })),
     load: (quick ? [0.1, 0.9] : [0.1, 0.3, 0.5, 0.7, 0.9]).flatMap((part) =>
       some([bare[0], ...ours], () => ({ mode: 'latency', load: part, seconds: quick ? 1.5 : 3, part: 1 / 3, about: quick ? 3.5 : 5 })),
     ),
     // The rate 0 is for all at once.
-    lateness: [0, 100, 1_000].flatMap((rate) =>
+    lateness: (quick ? [0, 1_000] : [0, 100, 1_000]).flatMap((rate) =>
       some([['jobrail', 'default'], ['bullmq', '']], (system) => ({
         mode: 'lateness', rate, jobs: rate === 0 ? 1_000 : (quick ? 2 : 5) * rate, part: rate === 0 ? partOf(system) : 1 / 3, about: quick ? 7 : 12,
       })),
     ),
-    'scale-out': [1, 2, 4].flatMap((processes) =>
-      some([bare[0], ...ours], () => ({ mode: 'scale-out', processes, jobs: Math.round(size * 150_000), part: 1 / 3, about: quick ? 5 : 9 })),
+    'scale-out': (quick ? [1, 4] : [1, 2, 4]).flatMap((processes) =>
+      some(quick ? [bare[0], ours[0]] : [bare[0], ...ours], () => ({ mode: 'scale-out', processes, jobs: Math.round(size * 150_000), part: 1 / 3, about: quick ? 5 : 9 })),
     ),
     features: features.map((variant) => ({
       mode: 'feature', system: 'jobrail', variant, auto: true, concurrency: 100, jobs: Math.round(size * (/SQL/.test(variant) ? 30_000 : 60_000)),
