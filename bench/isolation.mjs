@@ -1,5 +1,5 @@
 // Latency of another queue of the service while a handler computes for 10 s: in a thread, a process, the service itself.
-// AMQP_URL, RATE jobs a second (100), LOOP seconds (10).
+// AMQP_URL, RATE jobs a second (100), LOOP seconds (10), ROUNDS (1).
 import { connect } from 'amqplib';
 import { pino } from 'pino';
 import { defineJob, defineQueue, Job, JobClient, JobService } from 'jobrail';
@@ -7,6 +7,7 @@ import { InProcess, InService, InThread, ProcessSpin, ServiceSpin, ThreadSpin } 
 
 const url = process.env.AMQP_URL ?? 'amqp://127.0.0.1';
 const rate = Number(process.env.RATE ?? 100);
+const rounds = Number(process.env.ROUNDS ?? 1);
 const loopMs = Number(process.env.LOOP ?? 10) * 1_000;
 const prefix = `bench-isolation-${process.pid}`;
 const any = { '~standard': { version: 1, vendor: 'bench', validate: (value) => ({ value }) } };
@@ -45,7 +46,7 @@ const sender = (async () => {
     void client.enqueue(Quick, { at: performance.timeOrigin + next });
   }
 })();
-const show = (what) => {
+const show = (what, latencies) => {
   latencies.sort((a, b) => a - b);
   const at = (p) => latencies[Math.min(latencies.length - 1, Math.floor(p * latencies.length))] ?? NaN;
   const row = { what, jobs: latencies.length, p50: at(0.5), p99: at(0.99), max: at(1) };
@@ -57,28 +58,33 @@ const show = (what) => {
 const measure = async (what, ms) => {
   latencies = [];
   await wait(ms);
-  return show(what);
+  show(what, [...latencies]);
+  return latencies;
 };
 await wait(2_000);
-const rows = [];
-for (const [place, contract] of [
-  ['thread', InThread],
-  ['process', InProcess],
-]) {
-  rows.push({ ...(await measure(`nothing beside it`, loopMs)), place });
-  await client.enqueue(contract, { ms: loopMs + 1_000 });
-  await wait(500);
-  rows.push({ ...(await measure(`a loop in a ${place}`, loopMs)), place });
-  await wait(1_500);
-  const [alone, beside] = rows.slice(-2);
-  console.log(
-    `  ${place}: p50 ${(beside.p50 / alone.p50).toFixed(2)} ×, p99 ${(beside.p99 / alone.p99).toFixed(2)} × of that alone`,
-  );
+const places = [
+  { place: 'thread', contract: InThread, alone: [], beside: [] },
+  { place: 'process', contract: InProcess, alone: [], beside: [] },
+];
+for (let round = 0; round < rounds; round++) {
+  for (const { place, contract, alone, beside } of places) {
+    alone.push(...(await measure('nothing beside it', loopMs)));
+    await client.enqueue(contract, { ms: loopMs + 1_000 });
+    await wait(500);
+    beside.push(...(await measure(`a loop in a ${place}`, loopMs)));
+    await wait(1_500);
+  }
+}
+for (const place of places) {
+  const alone = show(`all without a loop`, place.alone);
+  const beside = show(`all with one in a ${place.place}`, place.beside);
+  const ratio = (p) => (beside[p] / alone[p]).toFixed(2);
+  console.log(`  ${place.place}: p50 ${ratio('p50')} ×, p99 ${ratio('p99')} × of that alone`);
 }
 latencies = [];
 await client.enqueue(InService, { ms: 3_000 });
 await wait(4_000);
-show('a loop of 3 s in the service');
+show('a loop of 3 s in the service', latencies);
 sending = false;
 await sender;
 while (started < sent) await wait(10);

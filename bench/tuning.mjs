@@ -1,5 +1,5 @@
 // `concurrency: 'auto'` against the best fixed setting: sweeps fixed ones for a handler, then lets it find its own.
-// node bench/tuning.mjs [handler …]; BACKLOG, SETTINGS of concurrency (1,10,…), BEST jobs/s instead of the sweep (5 ms,200 ms for "changing"), AMQP_URL, SECONDS of each fixed setting (3), WARM seconds until auto is judged (10).
+// node bench/tuning.mjs [handler …]; BACKLOG for each fixed setting (200,000), AUTO_BACKLOG (three times that), SETTINGS of concurrency (1,10,…), BEST jobs/s instead of the sweep (5 ms,200 ms for "changing"), AMQP_URL, SECONDS of each fixed setting (3), WARM seconds until auto is judged (10).
 import { pino } from 'pino';
 import { connect } from 'amqplib';
 import { defineJob, defineQueue, Job, JobClient, JobService } from 'jobrail';
@@ -8,6 +8,7 @@ const url = process.env.AMQP_URL ?? 'amqp://127.0.0.1';
 const seconds = Number(process.env.SECONDS ?? 3);
 const warm = Number(process.env.WARM ?? 10);
 const backlog = Number(process.env.BACKLOG ?? 200_000);
+const autoBacklog = Number(process.env.AUTO_BACKLOG ?? 3 * backlog);
 const any = { '~standard': { version: 1, vendor: 'bench', validate: (value) => ({ value }) } };
 const payload = { to: 'ada@example.com', text: 'x'.repeat(160) };
 const wait = (ms) => new Promise((resolve) => setTimeout(resolve, ms));
@@ -31,8 +32,8 @@ const prefix = `bench-tuning-${process.pid}`;
 const client = new JobClient({ url, prefix });
 let waiting = 0;
 
-async function fill() {
-  const missing = backlog - waiting;
+async function fill(jobs) {
+  const missing = jobs - waiting;
   for (let i = 0; i < missing; i += 10_000) {
     const many = Math.min(10_000, missing - i);
     await client.enqueueMany(
@@ -45,7 +46,7 @@ async function fill() {
 
 /** Runs a service; `during` measures it. */
 async function run(work, queue, during) {
-  await fill();
+  await fill('concurrency' in queue ? backlog : autoBacklog);
   let done = 0;
   class Bench {
     async handle() {
@@ -79,6 +80,7 @@ async function run(work, queue, during) {
     return ((done - before) / (performance.now() - since)) * 1000;
   };
   const result = await during(rate, service);
+  if (waiting < 1_000) console.log('the backlog was too small: what follows is not a measure of anything');
   await service.stop();
   return result;
 }
@@ -88,14 +90,27 @@ async function sweep(work, settings) {
   const results = [];
   for (const concurrency of settings) {
     for (const prefetch of [concurrency + 10, Math.max(2 * concurrency, 250)]) {
-      const rate = await run(work, { concurrency, prefetch }, async (measure) => {
-        await measure(1_000);
-        return measure(seconds * 1_000);
-      });
-      results.push({ concurrency, prefetch, rate });
+      results.push(await fixed(work, { concurrency, prefetch }));
     }
   }
   return results.sort((a, b) => b.rate - a.rate);
+}
+
+async function fixed(work, setting) {
+  const rate = await run(work, setting, async (measure) => {
+    await measure(1_000);
+    return measure(seconds * 1_000);
+  });
+  return { ...setting, rate };
+}
+
+/** The best of many is partly the luckiest: it runs again beside auto, and that counts. */
+async function again(work, best) {
+  if (!best.concurrency) return best;
+  const { concurrency, prefetch, rate } = best;
+  const beside = await fixed(work, { concurrency, prefetch });
+  if (verbose) console.log(`    the best fixed again: ${show(beside)}, ${Math.round(rate)}/s in the sweep`);
+  return beside;
 }
 
 const show = ({ concurrency, prefetch, rate }) => `${Math.round(rate)}/s (c=${concurrency}, p=${prefetch})`;
@@ -138,21 +153,27 @@ for (const name of chosen) {
       await follow(measure, service, warm * 1_000, name);
       return judged(measure, service);
     });
-    report(name, bests[0], auto);
+    report(name, await again(work, bests[0]), auto);
   } else {
+    const autos = [];
     await run(work, {}, async (measure, service) => {
       for (const ms of [5, 200, 5]) {
         changing = ms;
         await follow(measure, service, warm * 1_000, `changing to ${ms}`);
-        report(`changing to ${ms} ms`, bests[ms], await judged(measure, service));
+        autos.push([ms, await judged(measure, service)]);
       }
     });
+    for (const ms of [5, 200]) {
+      changing = ms;
+      bests[ms] = await again(work, bests[ms]);
+    }
+    for (const [ms, auto] of autos) report(`changing to ${ms} ms`, bests[ms], auto);
   }
 }
 await client.close();
 const model = await connect(url);
 const channel = await model.createChannel();
-for (const q of ['tuning', 'tuning.dead', 'tuning.suspects', 'unroutable'])
+for (const q of ['tuning', 'tuning.dead', 'tuning.suspects', 'unroutable', 'events', 'control'])
   await channel.deleteQueue(`${prefix}.${q}`);
 for (const e of ['jobs', 'dead', 'delay.deliver', 'unroutable'])
   await channel.deleteExchange(`${prefix}.${e}`);

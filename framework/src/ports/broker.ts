@@ -37,6 +37,8 @@ export interface ConsumeOptions {
 export interface Subscription {
   /** True while all consumers are registered and the broker has been heard within a heartbeat interval. */
   readonly ready: boolean;
+  /** The shortest time that the broker took to answer on the present channel, ms; 0 before it has. */
+  readonly answerMs: number;
   /** No more deliveries; what was delivered can still be settled. */
   pause(): Promise<void>;
   /** Deliveries again, after `pause`. */

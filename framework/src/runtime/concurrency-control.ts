@@ -5,7 +5,8 @@ export interface SlotUse {
   /** Attempts that began and ended under the present limit, and how long they had their slots, together. */
   ended: number;
   busyMs: number;
-  /** How long all that ended had their slots, whenever they began. */
+  /** All that ended, whenever they began, and how long they had their slots. */
+  allEnded: number;
   allBusyMs: number;
   /** Attempts that ended, whenever they began, and left a slot empty because no job was in hand. */
   hungry: number;
@@ -29,18 +30,23 @@ export interface ConcurrencyBounds {
 interface Level {
   limit: number;
   latencyMs: number;
+  /** Throughput. */
+  perMs: number;
 }
 
 interface Trial {
   kind: 'up' | 'down' | 'relief';
   from: Level;
-  /** Looks with too few jobs in hand to judge. */
+  /** Windows in which slots stood empty and no more was done than before. */
   hungryWindows: number;
 }
 
 /** A window is judged after this long, and this many attempts or one for each slot. */
 const windowMs = 200;
 const fewestEnded = 10;
+
+/** Attempts that wait end in cohorts; in a window of fewer generations than this they are not counted. */
+const countedGenerations = 4;
 
 /** A step up is kept when each doubling brings this much more throughput; a step down when it costs no more than that. */
 const worthKeeping = 0.08;
@@ -70,7 +76,8 @@ const memoryRestMs = 1_000;
  *      └──step down to see whether it was us──┴── latency changed by half: the handler is another one now
  *
  * A loop that is late, or memory that runs out, halve the limit at once; where less concurrency does not help the
- * loop, somebody else keeps it busy, and it is let be. Nothing is concluded from slots that stood empty.
+ * loop, somebody else keeps it busy, and it is let be. Where slots stood empty, latency says nothing of more of them: the
+ * step is kept if more was done by count.
  *
  * Pure: time and measurements come in, the limit goes out.
  */
@@ -85,6 +92,7 @@ export class ConcurrencyControl {
   #since: number | undefined;
   #ended = 0;
   #busyMs = 0;
+  #allEnded = 0;
   #allBusyMs = 0;
   #hungry = 0;
   #running = 0;
@@ -117,10 +125,11 @@ export class ConcurrencyControl {
     else if (this.#starved && use.now - this.#since! >= longestHungryMs) this.#judgeHungry(use.now);
   }
 
-  #add({ now, ended, busyMs, allBusyMs, hungry, running, lagMs }: SlotUse): void {
+  #add({ now, ended, busyMs, allEnded, allBusyMs, hungry, running, lagMs }: SlotUse): void {
     this.#since ??= now;
     this.#ended += ended;
     this.#busyMs += busyMs;
+    this.#allEnded += allEnded;
     this.#allBusyMs += allBusyMs;
     this.#hungry += hungry;
     this.#running += running;
@@ -129,7 +138,13 @@ export class ConcurrencyControl {
   }
 
   #complete(now: number): boolean {
-    return now - this.#since! >= windowMs && this.#ended >= Math.max(fewestEnded, this.#limit);
+    const leastMs = Math.max(windowMs, this.#starved ? this.#countedMs : 0);
+    return now - this.#since! >= leastMs && this.#ended >= Math.max(fewestEnded, this.#limit);
+  }
+
+  /** How long a window must be for throughput to be counted. */
+  get #countedMs(): number {
+    return (countedGenerations * this.#allBusyMs) / this.#allEnded;
   }
 
   /** Slots stood empty, so nothing can be said. */
@@ -140,7 +155,9 @@ export class ConcurrencyControl {
   #judge(use: SlotUse): void {
     const { now } = use;
     if (this.#starved) return this.#judgeHungry(now);
-    const level = { limit: this.#limit, latencyMs: this.#busyMs / this.#ended };
+    const latencyMs = this.#busyMs / this.#ended;
+    // By Little's law: throughput is concurrency by latency.
+    const level = { limit: this.#limit, latencyMs, perMs: this.#limit / latencyMs };
     const running = Math.max(this.#running / this.#looks, this.#allBusyMs / (now - this.#since!));
     if (running < this.#limit / 2) {
       // Handlers that never wait: one after another, however many slots there are.
@@ -154,10 +171,18 @@ export class ConcurrencyControl {
     else this.#judgeDown(trial, level, use);
   }
 
-  /** The slots were not filled: the queue is empty, or the prefetch has not followed yet. */
+  /** The slots were not filled: the queue is empty, the prefetch has not followed yet, or the broker brings no more. */
   #judgeHungry(now: number): void {
     const trial = this.#trial;
-    if (trial && ++trial.hungryWindows >= 3) {
+    const ms = now - this.#since!;
+    const latencyMs = this.#allBusyMs / this.#allEnded;
+    const level = { limit: this.#limit, latencyMs, perMs: this.#allEnded / ms };
+    if (trial?.kind === 'up' && ms >= this.#countedMs && worthIt(trial.from, level)) {
+      this.#trial = undefined;
+      this.#reference = level;
+      this.#next = 'up';
+      this.#nextAt = now; // as soon as the slots are filled
+    } else if (trial && ++trial.hungryWindows >= 3) {
       this.#trial = undefined;
       this.#set(trial.from.limit, now);
       this.#rest(now);
@@ -181,14 +206,14 @@ export class ConcurrencyControl {
       this.#next = 'up';
     } else {
       before.latencyMs += 0.3 * (level.latencyMs - before.latencyMs);
+      before.perMs = before.limit / before.latencyMs;
       if (now >= this.#nextAt) this.#try(this.#next, use);
       else this.#clear(now);
     }
   }
 
   #judgeUp({ from }: Trial, level: Level, use: SlotUse): void {
-    const doublings = Math.log2(level.limit / from.limit);
-    if (throughputGain(from, level) >= 1 + worthKeeping * doublings) {
+    if (worthIt(from, level)) {
       this.#reference = level;
       this.#try('up', use);
       return;
@@ -204,7 +229,7 @@ export class ConcurrencyControl {
   }
 
   #judgeDown({ from }: Trial, level: Level, use: SlotUse): void {
-    if (throughputGain(from, level) >= 1 - mayCost) {
+    if (level.perMs >= from.perMs * (1 - mayCost)) {
       this.#reference = level;
       this.#try('down', use);
       return;
@@ -239,7 +264,7 @@ export class ConcurrencyControl {
   }
 
   #relieve(now: number): void {
-    const from = { limit: this.#limit, latencyMs: this.#lagMs };
+    const from = { limit: this.#limit, latencyMs: this.#lagMs, perMs: 0 };
     this.#trial = { kind: 'relief', from, hungryWindows: 0 };
     this.#set(Math.floor(this.#limit / 2), now);
   }
@@ -284,11 +309,13 @@ export class ConcurrencyControl {
 
   #clear(now: number): void {
     this.#since = now;
-    this.#ended = this.#busyMs = this.#allBusyMs = this.#hungry = this.#running = this.#looks = 0;
+    this.#ended = this.#busyMs = this.#allEnded = this.#allBusyMs = 0;
+    this.#hungry = this.#running = this.#looks = 0;
   }
 }
 
-/** By Little's law: throughput is concurrency by latency. */
-function throughputGain(from: Level, to: Level): number {
-  return ((to.limit / from.limit) * from.latencyMs) / to.latencyMs;
+/** Whether a step up brings enough. */
+function worthIt(from: Level, to: Level): boolean {
+  const doublings = Math.log2(to.limit / from.limit);
+  return to.perMs >= from.perMs * (1 + worthKeeping * doublings);
 }

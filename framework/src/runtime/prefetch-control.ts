@@ -10,6 +10,8 @@ export interface Flow {
   hungry: number;
   /** The shortest time from the end of an attempt to the delivery that its ack made room for, where one was seen. */
   roundTripMs: number | undefined;
+  /** The shortest time that the broker took to answer. */
+  answerMs: number;
   /** Most jobs that were in hand because they were not due yet. */
   early: number;
   /** Mean size of a job. */
@@ -25,7 +27,12 @@ export interface PrefetchBounds {
 
 /** As long as no round trip was seen. */
 const guessedRoundTripMs = 5;
-const longestRoundTripMs = 100;
+
+/**
+ * Between the end of an attempt and the next delivery lie two answers of the broker, one for the event and one for the ack, and
+ * its disk, for which this is enough. Whatever more it takes is only spent behind other jobs in hand.
+ */
+const longestWorkMs = 10;
 
 /** The broker counts up to this, and more were never of use. */
 const mostJobs = 20_000;
@@ -36,8 +43,11 @@ const mayHunger = 0.02;
 /** What lies here for this long before it is started could be started by another worker. */
 const longestLieMs = 50;
 /** Slots that stand empty between bursts are given no more than this lets them do. */
-const longestBurstMs = 10;
+const longestBurstMs = 30;
 const shrinkAfterMs = 1_000;
+
+/** A change holds deliveries up, and is not made because of empty slots if it brings less than this. */
+const leastGrowth = 1.1;
 
 /** What was seen is remembered for one to two times this long. */
 const rememberedMs = 5_000;
@@ -47,8 +57,8 @@ const rememberedMs = 5_000;
  * settled one and sends the next (Little's law: rate × round trip), twice, because rates vary. More would only lie
  * here while other workers might have it.
  *
- * The round trip is the shortest of the last seconds: where client or broker is busy it is longer the more is in hand, and
- * a prefetch that follows it grows without end and gains nothing.
+ * The round trip is the shortest of the last seconds, and hardly longer than the answers of the broker account for: where
+ * client or broker is busy it is longer the more is in hand, and a prefetch that follows it grows without end.
  *
  * It grows when slots stand empty, when there are more slots, and for jobs that are not due yet; it shrinks when for a
  * second much more was in hand than is needed. Pure: time and measurements come in.
@@ -76,11 +86,12 @@ export class PrefetchControl {
     this.#concurrency = concurrency;
     const spare = Math.max(0, this.prefetch - concurrency);
     const hungers = hungry > mayHunger;
-    const most = Math.max(3 * underWay + 16, longestBurstMs * this.#perMs);
-    const more = hungers ? Math.min(1.5 * Math.max(2, spare), most) : 0;
+    const most = Math.max(underWay, longestBurstMs * this.#perMs) + 16;
+    const more = hungers ? Math.min(2 * Math.max(2, spare), most) : 0;
     const wanted = concurrency + early + Math.ceil(Math.max(underWay, more));
     const target = Math.max(concurrency, Math.min(wanted, this.most(meanBytes)));
-    if (target > this.prefetch && (hungers || moreSlots || this.prefetch < concurrency + early)) {
+    const needed = moreSlots || this.prefetch < concurrency + early;
+    if (needed ? target > this.prefetch : hungers && target >= leastGrowth * this.prefetch) {
       this.#tooMuchSince = undefined;
       return target;
     }
@@ -97,10 +108,11 @@ export class PrefetchControl {
   }
 
   /** Jobs that are done while the broker hears of one, twice. */
-  #underWay({ now, perMs, roundTripMs }: Flow): number {
+  #underWay({ now, perMs, roundTripMs, answerMs }: Flow): number {
     this.#perMs = Math.max(perMs, this.#perMs + 0.3 * (perMs - this.#perMs));
     if (roundTripMs !== undefined) this.#roundTrip.add(now, roundTripMs);
-    const roundTrip = Math.min(longestRoundTripMs, this.#roundTrip.value ?? guessedRoundTripMs);
+    const longest = 2 * answerMs + longestWorkMs;
+    const roundTrip = Math.min(longest, this.#roundTrip.value ?? guessedRoundTripMs);
     return Math.max(1, Math.ceil(2 * this.#perMs * roundTrip));
   }
 }

@@ -12,6 +12,14 @@ export interface ProcessLoad {
   memory: number;
 }
 
+/** What a worker is at. */
+export interface WorkerLoad {
+  /** Slots in use. */
+  running: number;
+  /** The shortest time that the broker took to answer. */
+  answerMs: number;
+}
+
 export interface SlotTuningOptions {
   concurrency: ConcurrencyBounds;
   /** Undefined: found by itself. */
@@ -139,7 +147,7 @@ export class SlotTuning {
   }
 
   /** Looks at what happened since the last look; gives the prefetch that the consumers should have instead, if any. */
-  look({ now, lagMs, memory }: ProcessLoad, running: number): number | undefined {
+  look({ now, lagMs, memory }: ProcessLoad, { running, answerMs }: WorkerLoad): number | undefined {
     const sinceMs = now - (this.#lastLook ?? now);
     this.#lastLook = now;
     if (this.#probe && now - this.#probe.at > probeMs) this.#probe = undefined;
@@ -148,6 +156,7 @@ export class SlotTuning {
       now,
       ended: this.#endedOfEpoch,
       busyMs: this.#busyMs,
+      allEnded: this.#ended,
       allBusyMs: this.#allBusyMs,
       hungry: this.#hungry,
       running,
@@ -164,6 +173,7 @@ export class SlotTuning {
             perMs: this.#ended / sinceMs,
             hungry: this.#hungry / Math.max(1, this.#ended),
             roundTripMs: this.#roundTripMs,
+            answerMs,
             early: this.#early,
             meanBytes: this.#meanBytes,
           })

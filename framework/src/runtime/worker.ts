@@ -162,8 +162,12 @@ export class Worker {
   /** Looks whether other numbers are better, where they are not given. */
   tune(load: ProcessLoad): void {
     if (!this.#tuning.active || this.#stopping) return;
-    const prefetch = this.#tuning.look(load, this.#running);
-    if (prefetch !== undefined && this.#subscription) this.#tuning.resize(this.#subscription, prefetch);
+    const subscription = this.#subscription;
+    const prefetch = this.#tuning.look(load, {
+      running: this.#running,
+      answerMs: subscription?.answerMs ?? 0,
+    });
+    if (prefetch !== undefined && subscription) this.#tuning.resize(subscription, prefetch);
     this.#fill();
   }
 

@@ -35,6 +35,8 @@ interface Consumer extends WatchedConsumer {
 export class ConsumeChannel {
   readonly ledger: AckLedger;
   lost = false;
+  /** The shortest time that the broker took to answer, ms; 0 before it has. */
+  answerMs = 0;
   /** Consumers that were given a successor, or are about to be. */
   replacements = 0;
   #consumers: Consumer[] = [];
@@ -159,7 +161,10 @@ export class ConsumeChannel {
   }
 
   async #register(consumer: Consumer): Promise<void> {
+    const askedAt = performance.now();
     await this.channel.prefetch(consumer.prefetch);
+    const tookMs = performance.now() - askedAt;
+    this.answerMs = Math.min(this.answerMs || Infinity, tookMs);
     this.ledger.enough = Math.ceil(consumer.prefetch / 2);
     const onMessage = (message: ConsumeMessage | null) =>
       message ? this.#delivered(consumer, deliveredMessage(message)) : this.dropped(consumer.queue);

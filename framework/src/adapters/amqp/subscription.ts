@@ -44,6 +44,10 @@ export class AmqpSubscription implements Subscription {
     return this.#generation !== undefined && !this.#paused && this.connection.fresh;
   }
 
+  get answerMs(): number {
+    return this.#generation?.answerMs ?? 0;
+  }
+
   /** Resolves when all consumers are registered; rejects with what prevents it the first time. */
   async start(): Promise<void> {
     try {

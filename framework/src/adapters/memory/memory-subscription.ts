@@ -7,6 +7,7 @@ import { type MemoryNode, missing } from './memory-node.js';
  * brought, and a new one registers the consumers again as soon as the queues exist.
  */
 export class MemorySubscription implements Subscription {
+  readonly answerMs = 0;
   #channel = new MemoryChannel();
   #consumers: MemoryConsumer[] = [];
   #interrupted = false;

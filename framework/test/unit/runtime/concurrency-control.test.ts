@@ -117,6 +117,27 @@ describe('ConcurrencyControl', () => {
     expect(simulation.control.limit).to.equal(bounds.from);
   });
 
+  it('keeps a step up by which more is done although slots stand empty, and goes on when they are filled', () => {
+    for (const waitMs of [5, 100]) {
+      const simulation = simulate({ waitMs, cpuMs: 0.02 });
+      while (simulation.control.limit < 160) simulation.run(0.1);
+      simulation.also = { hungry: 1_000 };
+      simulation.run(10);
+      expect(simulation.control.limit, `waits ${waitMs} ms`).to.equal(160);
+      simulation.also = {};
+      simulation.run(2);
+      expect(simulation.control.limit, `waits ${waitMs} ms`).to.be.at.least(320);
+    }
+  });
+
+  it('gives up a step by which no more is done when slots stand empty', () => {
+    const simulation = simulate({ waitMs: 20, cpuMs: 0.05, downstream: 10 });
+    while (simulation.control.limit === 10) simulation.run(0.1);
+    simulation.also = { hungry: 1_000 };
+    simulation.run(5);
+    expect(simulation.control.limit).to.equal(10);
+  });
+
   it('has no more slots than jobs may be in hand', () => {
     const simulation = simulate({ waitMs: 100, cpuMs: 0.05 });
     simulation.also = { most: 25 };

@@ -7,6 +7,7 @@ const calm: Flow = {
   perMs: 1,
   hungry: 0,
   roundTripMs: 4,
+  answerMs: 1,
   early: 0,
   meanBytes: 200,
 };
@@ -34,22 +35,33 @@ describe('PrefetchControl', () => {
     expect(control(12).look({ perMs: 10 }, 100)).to.equal(12);
   });
 
-  it('holds more as long as slots stand empty, up to a few times what is done in a round trip', () => {
+  it('holds more as long as slots stand empty, up to what is done in 30 ms', () => {
     const { look } = control(12);
-    expect(look({ perMs: 1, hungry: 0.5 }, 50)).to.equal(10 + 3 * 8 + 16);
+    expect(look({ perMs: 1, hungry: 0.5 }, 50)).to.equal(10 + 30 + 16);
   });
 
   it('does not follow a round trip that only what is in hand makes longer', () => {
     const { look } = control(12);
     let held = look({ perMs: 10, hungry: 0.5, roundTripMs: 1 });
     for (let i = 0; i < 40; i++) held = look({ perMs: 10, hungry: 0.5, roundTripMs: held / 10 });
-    expect(held).to.equal(10 + 10 * 10);
+    expect(held).to.equal(10 + 30 * 10 + 16);
   });
 
   it('follows a round trip that is longer for good', () => {
     const { look } = control(12);
     look({ perMs: 10, hungry: 0.5, roundTripMs: 1 }, 10);
-    expect(look({ perMs: 10, hungry: 0.5, roundTripMs: 10 }, 110)).to.equal(10 + 3 * 200 + 16);
+    expect(look({ perMs: 10, hungry: 0.5, roundTripMs: 80, answerMs: 40 }, 110)).to.equal(10 + 2 * 800);
+  });
+
+  it('does not believe a round trip much longer than the answers of the broker', () => {
+    const slow = { perMs: 10, hungry: 0.5, roundTripMs: 90, answerMs: 1 };
+    expect(control(12).look(slow, 100)).to.equal(10 + 30 * 10 + 16);
+  });
+
+  it('is not changed for a little more', () => {
+    const { look } = control(12);
+    const held = look({ perMs: 10, hungry: 0.5 }, 20);
+    expect(look({ perMs: 10.5, hungry: 0.5 }, 20)).to.equal(held);
   });
 
   it('follows more slots at once', () => {

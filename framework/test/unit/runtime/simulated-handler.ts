@@ -49,6 +49,7 @@ export class Simulation {
       now: this.now,
       ended: Math.round(perMs * countedMs),
       busyMs: Math.round(perMs * countedMs) * latencyMs,
+      allEnded: perMs * lookMs,
       allBusyMs: perMs * lookMs * latencyMs,
       hungry: 0,
       running: waitMs === 0 ? 0 : limit,
