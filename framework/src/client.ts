@@ -5,7 +5,7 @@ import { tlsFromEnvironment, type TlsOptions } from './adapters/amqp/tls.js';
 import { type OutboxTransaction, writeOutbox } from './adapters/sql/outbox.js';
 import { type Clock, systemClock } from './base/clock.js';
 import { type Duration, durationMs } from './base/duration.js';
-import { describe, JobrailError, OptionError, toError } from './base/errors.js';
+import { describe, JobrailError, OptionError } from './base/errors.js';
 import { refuseUnknownOptions, wholeNumber } from './base/options.js';
 import { compose } from './base/pipeline.js';
 import { eventsFilter } from './filters/events.js';
@@ -31,6 +31,7 @@ import type { Database } from './ports/database.js';
 import type { UniqueStore } from './ports/unique-store.js';
 import { sendControl } from './runtime/control.js';
 import { JobCaller } from './runtime/job-caller.js';
+import { enqueueMany, type EnqueueManyOptions } from './runtime/enqueue-many.js';
 import { EventRecorder } from './runtime/event-recorder.js';
 import { JobPublisher } from './runtime/job-publisher.js';
 import { silentLog } from './runtime/log.js';
@@ -91,29 +92,10 @@ const knownOptions = [
 ];
 
 const mib = 1024 * 1024;
-const manyAtOnce = 1_000;
 
 export interface RunOptions extends Omit<EnqueueOptions, 'delay' | 'runAt' | 'unique'> {
   /** How long to wait for the result. */
   within: Duration;
-}
-
-/** Which jobs of an `enqueueMany` were accepted. */
-export class BatchError extends JobrailError {
-  constructor(
-    /** For each payload, in order: the id (empty if it could not be a job), and the error if it was not accepted. */
-    readonly results: readonly { id: string; error?: Error }[],
-  ) {
-    const failed = results.filter(({ error }) => error);
-    super(
-      'JR_BATCH_INCOMPLETE',
-      `${failed.length} of ${results.length} jobs were not accepted: ${failed[0]?.error?.message}`,
-      {
-        mend: 'The field "results" tells which; send those again with their ids.',
-        cause: failed[0]?.error,
-      },
-    );
-  }
 }
 
 /** The producing side. Connects on first use. */
@@ -181,47 +163,15 @@ export class JobClient {
 
   /**
    * Enqueues many jobs of one contract, pipelined. All payloads are held against the schema before the first is sent.
-   * @param options for each job; `id` is not possible here.
+   * @param options for each job; `id` is not possible here. With `pack`, several jobs share a message (`docs/packs.md`).
    * @throws as `enqueue`, before anything is sent; BatchError when the broker did not take all.
    */
   async enqueueMany<C extends Contract>(
     contract: C,
     payloads: readonly InputOf<C>[],
-    options?: Omit<EnqueueOptions<InputOf<C>>, 'id'>,
+    options: EnqueueManyOptions<InputOf<C>> = {},
   ): Promise<EnqueuedJob[]> {
-    if (options && 'id' in options) {
-      throw new OptionError(`enqueueMany("${contract.name}") has the option "id".`, {
-        mend: 'An id belongs to one job: leave it out, or call enqueue() for each.',
-      });
-    }
-    const publisher = this.#ready();
-    for (const payload of payloads) {
-      const checked = validatePayload(contract, payload);
-      if (checked instanceof Promise) await checked;
-    }
-    const results: { id: string; error?: Error }[] = [];
-    let failed = false;
-    let next = 0;
-    const sendInTurn = async () => {
-      for (let i = next++; i < payloads.length; i = next++) {
-        const result: { id: string; error?: Error } = (results[i] = { id: '' });
-        try {
-          if (options?.unique) {
-            result.id = (await publisher.enqueue(contract, payloads[i]!, options)).id;
-            continue;
-          }
-          const sending = publisher.prepare(contract, payloads[i]!, options);
-          result.id = sending.id;
-          await publisher.send(sending);
-        } catch (error) {
-          failed = true;
-          result.error = toError(error);
-        }
-      }
-    };
-    await Promise.all(Array.from({ length: Math.min(manyAtOnce, payloads.length) }, sendInTurn));
-    if (failed) throw new BatchError(results);
-    return results;
+    return enqueueMany(this.#ready(), contract, payloads, options);
   }
 
   /**

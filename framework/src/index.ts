@@ -1,6 +1,7 @@
 export { JobService, type JobServiceOptions, type QueueOptions } from './service.js';
 export { JobFailure } from './model/reply.js';
-export { BatchError, JobClient, type JobClientOptions, type RunOptions } from './client.js';
+export { JobClient, type JobClientOptions, type RunOptions } from './client.js';
+export { BatchError, type EnqueueManyOptions } from './runtime/enqueue-many.js';
 export { MonitorError, type JobStatus } from './job-status.js';
 export { Job, type ForeignBinding, type Handler, type HandlerClass, type JobOptions } from './model/job.js';
 export { JobContext, type JobLog } from './model/job-context.js';

@@ -4,6 +4,7 @@ import { enqueuedAtOf, header } from '../model/envelope.js';
 import { cut } from '../model/error-facts.js';
 import { jobFacts } from '../model/event-facts.js';
 import type { Attempt, Filter } from '../model/filter.js';
+import { readPack } from '../model/pack.js';
 import { recordedPayload } from '../model/recorded-payload.js';
 import type { EventSink } from '../ports/event-sink.js';
 
@@ -15,22 +16,18 @@ export function eventsFilter(sink: EventSink, clock: Clock = systemClock): Filte
   return {
     name: 'events',
 
-    lightPublish({ contract, id, message }, next) {
+    lightPublish({ contract, id, message, pack }, next) {
       const tell = () => {
         const { body, properties } = message;
         const at = clock.now();
-        sink.tell(
-          {
-            kind: 'enqueued',
-            job: id,
-            contract: contract.name,
-            queue: contract.queue.name,
-            at,
-            ...jobFacts(properties, enqueuedAtOf(properties) ?? at),
-            payloadBytes: body.length,
-          },
-          recordedPayload(contract, body, true),
-        );
+        const facts = jobFacts(properties, enqueuedAtOf(properties) ?? at);
+        const about = { contract: contract.name, queue: contract.queue.name, at, ...facts };
+        for (const job of pack ? readPack(body) : [{ id, body }]) {
+          sink.tell(
+            { kind: 'enqueued', job: job.id, ...about, payloadBytes: job.body.length },
+            recordedPayload(contract, job.body, true),
+          );
+        }
       };
       const sent = next();
       return sent instanceof Promise ? sent.then(tell) : tell();

@@ -88,7 +88,7 @@ export function metricsFilter(): Filter {
 
 async function measurePublish(
   made: Instruments,
-  { contract }: Sending,
+  { contract, pack }: Sending,
   next: () => Promise<void>,
 ): Promise<void> {
   const about = { ...subject(contract.name, contract.queue.name), ...operation('send') };
@@ -103,7 +103,7 @@ async function measurePublish(
   } finally {
     made.confirmsInFlight.add(-1);
     made.operationDuration.record((performance.now() - startedAt) / 1_000, { ...about, ...failed });
-    made.sent.add(1, { ...about, ...failed });
+    made.sent.add(pack?.length ?? 1, { ...about, ...failed });
   }
 }
 

@@ -110,7 +110,7 @@ function spanned<T>(
   return result instanceof Promise ? result.then(end, failed) : end(result);
 }
 
-function sendAttributes({ id, contract, message }: Sending): Attributes {
+function sendAttributes({ id, contract, message, pack }: Sending): Attributes {
   const { exchange, routingKey, body, properties } = message;
   return {
     'messaging.system': 'rabbitmq',
@@ -121,6 +121,7 @@ function sendAttributes({ id, contract, message }: Sending): Attributes {
     'messaging.message.id': id,
     'messaging.message.conversation_id': properties.correlationId,
     'messaging.message.body.size': body.length,
+    ...(pack && { 'messaging.batch.message_count': pack.length }),
     'jobrail.contract': contract.name,
     'jobrail.queue': contract.queue.name,
   };

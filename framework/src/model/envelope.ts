@@ -141,8 +141,13 @@ export function readPayload(body: Buffer): unknown {
   }
 }
 
-/** @throws ContractError (`JR_PAYLOAD_NOT_JSON`) for what JSON cannot hold: functions, undefined, circles, BigInt. */
+/** A payload as the body of a message. @throws as `payloadJson` */
 export function writePayload(contract: string, payload: unknown): Buffer {
+  return Buffer.from(payloadJson(contract, payload));
+}
+
+/** @throws ContractError (`JR_PAYLOAD_NOT_JSON`) for what JSON cannot hold: functions, undefined, circles, BigInt. */
+export function payloadJson(contract: string, payload: unknown): string {
   let json: string | undefined;
   let cause: unknown;
   try {
@@ -150,7 +155,7 @@ export function writePayload(contract: string, payload: unknown): Buffer {
   } catch (error) {
     cause = error;
   }
-  if (json !== undefined) return Buffer.from(json);
+  if (json !== undefined) return json;
   throw new ContractError('JR_PAYLOAD_NOT_JSON', `The payload of "${contract}" cannot be written as JSON.`, {
     mend: 'Send plain data: no functions, no BigInt, no object that contains itself.',
     cause,

@@ -4,12 +4,15 @@ import type { JobContext } from './job-context.js';
 import type { IncomingMessage, MessageHeaders, OutgoingMessage } from './message.js';
 import type { Outcome } from './outcome.js';
 
-/** A job on its way to the broker. */
+/** A job, or a pack of jobs, on its way to the broker. */
 export interface Sending {
   readonly contract: Contract;
+  /** Of the job; of a pack, of its message. */
   readonly id: string;
-  /** What will be sent; a filter may add headers to `message.properties.headers`. */
+  /** What will be sent; a filter may add headers to `message.properties.headers`, for all jobs in it. */
   readonly message: OutgoingMessage;
+  /** Ids of the jobs of a pack (`pack` of `enqueueMany`), which is sent as one message; undefined for a job by itself. */
+  readonly pack?: readonly string[];
   /** The job whose attempt enqueues this one. */
   readonly parent: JobContext | undefined;
 }

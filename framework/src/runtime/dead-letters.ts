@@ -1,10 +1,14 @@
 import { type Clock, pause } from '../base/clock.js';
 import { PublishError } from '../base/errors.js';
+import { uuidv7 } from '../base/uuidv7.js';
 import { type DeadLetter, readDeadLetter, replayProperties } from '../model/dead-letter.js';
+import { copyUnread, header } from '../model/envelope.js';
 import type { MessageProperties } from '../model/message.js';
+import { isPack, writePack } from '../model/pack.js';
 import { deadQueue, jobsExchange } from '../model/topology.js';
 import type { Broker, Delivery } from '../ports/broker.js';
 import type { EventSink } from '../ports/event-sink.js';
+import { Pack } from './pack.js';
 
 export interface DeadLettersOptions {
   broker: Broker;
@@ -40,12 +44,13 @@ const lastLookMs = 100;
  * The dead letters of queues, as they lie on the broker.
  *
  * They are read by taking all that lie there at the start, in order, and giving back those that nobody acted on: while
- * it lasts, others do not see them. A job that is sent again and dies again meanwhile is not met twice.
+ * it lasts, others do not see them. A job that is sent again and dies again meanwhile is not met twice. The jobs of a pack
+ * are letters of their own.
  */
 export class DeadLetters {
   constructor(private readonly options: DeadLettersOptions) {}
 
-  /** Dead letters of a queue; undefined when it has no queue for them. */
+  /** Messages that are dead letters of a queue, packs counted once; undefined when it has no queue for them. */
   async count(queue: string): Promise<number | undefined> {
     return (await this.options.broker.depth(this.#name(queue)))?.messages;
   }
@@ -60,6 +65,7 @@ export class DeadLetters {
     const there = await this.count(queue);
     if (there === undefined) return 0;
     const waiting: Delivery[] = [];
+    /** Ids of jobs, and of messages, that are not met again. */
     const acted = new Set<string>();
     let wake: () => void = () => undefined;
     const channel = {
@@ -72,19 +78,30 @@ export class DeadLetters {
     const count = Math.max(1, Math.ceil(there / mostOfChannel));
     const channels = await Promise.all(Array.from({ length: count }, () => broker.consume(channel)));
     let seen = 0;
+    let came = 0;
     try {
       for (;;) {
         const delivery = waiting.shift();
         if (!delivery) {
           const more = new AbortController();
           wake = () => more.abort();
-          await pause(clock, seen < there ? silenceMs : lastLookMs, more.signal);
+          await pause(clock, came < there ? silenceMs : lastLookMs, more.signal);
           if (!more.signal.aborted) break;
-        } else if (!acted.has(delivery.properties.messageId ?? '')) {
-          seen++;
-          const { id } = readDeadLetter(delivery, queue);
-          if ((await visit(this.#taken(queue, delivery, () => acted.add(id)))) === false) break;
+          continue;
         }
+        const isNew = ({ properties }: Delivery) => !acted.has(properties.messageId ?? '');
+        if (!isNew(delivery)) continue;
+        came++;
+        const pack = packOf(delivery);
+        let goOn: unknown;
+        for (const letter of pack ? pack.jobs.filter(isNew) : [delivery]) {
+          seen++;
+          const { id } = readDeadLetter(letter, queue);
+          goOn = await visit(this.#taken(queue, letter, () => acted.add(id)));
+          if (goOn === false) break;
+        }
+        if (pack) await this.#keepRest(queue, pack, (id) => acted.add(id));
+        if (goOn === false) break;
       }
     } finally {
       await Promise.all(channels.map((each) => each.close()));
@@ -107,6 +124,20 @@ export class DeadLetters {
       },
       discard: () => delivery.ack(),
     };
+  }
+
+  /** A pack of which some jobs were acted on lives on as one of the others. @param onKept gets the id of its message. */
+  async #keepRest(queue: string, { message, jobs, left }: Pack, onKept: (id: string) => void): Promise<void> {
+    if (left === 0 || left === jobs.length) return;
+    const { broker, clock } = this.options;
+    const { reason, deadAt } = readDeadLetter(message, queue);
+    const rest = jobs.filter(({ settled }) => !settled);
+    const messageId = uuidv7(clock.now());
+    const changes = { [header.deadReason]: reason, ...(deadAt !== undefined && { [header.deadAt]: deadAt }) };
+    const properties = { ...copyUnread(message, changes), messageId };
+    onKept(messageId);
+    await broker.publish({ exchange: '', routingKey: this.#name(queue), body: writePack(rest), properties });
+    rest.forEach((job) => job.ack());
   }
 
   /** As it was sent at first; straight to its queue where no binding brings it there any more. */
@@ -136,5 +167,15 @@ export class DeadLetters {
 
   #name(queue: string): string {
     return deadQueue(this.options.prefix, { name: queue });
+  }
+}
+
+/** The jobs of a message that is a pack; undefined where it is none, or none that can be read. */
+function packOf(message: Delivery): Pack | undefined {
+  if (!isPack(message.properties)) return undefined;
+  try {
+    return new Pack(message);
+  } catch {
+    return undefined;
   }
 }

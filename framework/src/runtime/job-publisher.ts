@@ -11,11 +11,12 @@ import {
   type EnqueuePlan,
   planEnqueue,
 } from '../model/enqueue-options.js';
-import { header, mostHops, writePayload } from '../model/envelope.js';
+import { header, mostHops, payloadJson, writePayload } from '../model/envelope.js';
 import { readUnique } from '../model/unique.js';
 import { type Filter, publishSteps, type Sending } from '../model/filter.js';
 import type { JobContext } from '../model/job-context.js';
 import type { MessageHeaders, MessageProperties, OutgoingMessage } from '../model/message.js';
+import { packEncoding, type PackWriter } from '../model/pack.js';
 import {
   deadExchange,
   delayPath,
@@ -122,12 +123,45 @@ export class JobPublisher {
     const now = this.#options.clock.now();
     const plan = planEnqueue(contract, options, now);
     const body = writePayload(contract.name, payload);
-    this.#refuseTooLarge(contract, body);
+    this.#refuseTooLarge(contract, body.length);
     const id = plan.id ?? uuidv7(now);
     const properties = this.#properties(contract, id, plan, now, parent);
     // A delayed job gets its way through the net when it is sent.
     const message = { ...this.#lane(contract, plan.priority), body, properties };
     return { contract, id, message, parent: parent?.job };
+  }
+
+  /**
+   * Puts a job into a pack. Its payload is taken for checked against the schema.
+   * @returns its id; undefined when it has no place in there.
+   * @throws ContractError (`JR_PAYLOAD_NOT_JSON`, `JR_PAYLOAD_TOO_LARGE`)
+   */
+  addToPack(pack: PackWriter, contract: Contract, payload: unknown): string | undefined {
+    const json = payloadJson(contract.name, payload);
+    const bytes = Buffer.byteLength(json);
+    this.#refuseTooLarge(contract, bytes);
+    if (!pack.takes(bytes)) return undefined;
+    const id = uuidv7(this.#options.clock.now());
+    pack.add(id, json, bytes);
+    return id;
+  }
+
+  /** Jobs as one message, not sent yet. @throws OptionError */
+  preparePack(
+    contract: Contract,
+    jobs: PackWriter,
+    options?: Omit<EnqueueOptions, 'unique' | 'id'>,
+  ): Sending {
+    const now = this.#options.clock.now();
+    const plan = planEnqueue(contract, options, now);
+    const id = uuidv7(now);
+    const { correlationId: _, ...properties } = this.#properties(contract, id, plan, now);
+    const message = {
+      ...this.#lane(contract, plan.priority),
+      body: jobs.close(),
+      properties: { ...properties, contentEncoding: packEncoding },
+    };
+    return { contract, id, message, parent: undefined, pack: jobs.ids };
   }
 
   async send(sending: Sending): Promise<void> {
@@ -280,12 +314,12 @@ export class JobPublisher {
     };
   }
 
-  #refuseTooLarge(contract: Contract, body: Buffer): void {
+  #refuseTooLarge(contract: Contract, bytes: number): void {
     const { mostPayloadBytes } = this.#options;
-    if (body.length <= mostPayloadBytes) return;
+    if (bytes <= mostPayloadBytes) return;
     throw new ContractError(
       'JR_PAYLOAD_TOO_LARGE',
-      `The payload of "${contract.name}" has ${body.length} bytes; the limit is ${mostPayloadBytes}.`,
+      `The payload of "${contract.name}" has ${bytes} bytes; the limit is ${mostPayloadBytes}.`,
       { mend: 'Put the data into a storage and send its key, or raise maxPayloadBytes.' },
     );
   }

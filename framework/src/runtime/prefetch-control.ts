@@ -16,6 +16,8 @@ export interface Flow {
   early: number;
   /** Mean size of a job. */
   meanBytes: number;
+  /** Mean number of jobs in a message. Default 1: no packs. */
+  packed?: number;
 }
 
 export interface PrefetchBounds {
@@ -78,26 +80,29 @@ export class PrefetchControl {
 
   /** A prefetch that should take the place of the present one, if any. */
   better(flow: Flow): number | undefined {
-    const { now, concurrency, hungry, meanBytes } = flow;
+    const { now, concurrency, hungry, meanBytes, packed = 1 } = flow;
     const underWay = this.#underWay(flow);
     this.#early.add(now, flow.early);
     const early = 2 * (this.#early.value ?? 0);
     const moreSlots = concurrency > this.#concurrency;
     this.#concurrency = concurrency;
-    const spare = Math.max(0, this.prefetch - concurrency);
+    const held = this.prefetch * packed;
+    const spare = Math.max(0, held - concurrency);
     const hungers = hungry > mayHunger;
     const most = Math.max(underWay, longestBurstMs * this.#perMs) + 16;
     const more = hungers ? Math.min(2 * Math.max(2, spare), most) : 0;
     const wanted = concurrency + early + Math.ceil(Math.max(underWay, more));
     const target = Math.max(concurrency, Math.min(wanted, this.most(meanBytes)));
-    const needed = moreSlots || this.prefetch < concurrency + early;
-    if (needed ? target > this.prefetch : hungers && target >= leastGrowth * this.prefetch) {
+    // A message counts until the last of its jobs is settled, so up to a whole one of what is held may be done already.
+    const messages = Math.ceil((target + packed - 1) / packed);
+    const needed = moreSlots || held < concurrency + early;
+    if (needed ? messages > this.prefetch : hungers && messages >= leastGrowth * this.prefetch) {
       this.#tooMuchSince = undefined;
-      return target;
+      return messages;
     }
-    if (hungers || spare <= early + 2 * underWay + longestLieMs * this.#perMs + 2)
-      this.#tooMuchSince = undefined;
-    else if (now - (this.#tooMuchSince ??= now) >= shrinkAfterMs) return target;
+    const mayLie = early + 2 * underWay + longestLieMs * this.#perMs + 2 * packed;
+    if (hungers || spare <= mayLie || messages >= this.prefetch) this.#tooMuchSince = undefined;
+    else if (now - (this.#tooMuchSince ??= now) >= shrinkAfterMs) return messages;
     return undefined;
   }
 

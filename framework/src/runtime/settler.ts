@@ -1,6 +1,7 @@
 import { type Clock, pause } from '../base/clock.js';
 import { ContractError, toError } from '../base/errors.js';
 import { redactError } from '../base/redact.js';
+import { uuidv7 } from '../base/uuidv7.js';
 import type { Queue } from '../model/contract.js';
 import {
   copyProperties,
@@ -14,6 +15,7 @@ import type { MessageHeaders, MessageProperties } from '../model/message.js';
 import type { JobLog } from '../model/job-context.js';
 import { errorFacts } from '../model/error-facts.js';
 import type { DeadReason } from '../model/outcome.js';
+import { writePack } from '../model/pack.js';
 import { recordedPayload } from '../model/recorded-payload.js';
 import type { Delivery } from '../ports/broker.js';
 import type { EventSink } from '../ports/event-sink.js';
@@ -21,6 +23,7 @@ import type { EndedAttempt, HeldJob } from './held-job.js';
 import { failedDeliveries, type Refusal } from './intake.js';
 import type { JobPublisher } from './job-publisher.js';
 import { outcomeEvent } from './outcome-event.js';
+import { PackedDelivery } from './pack.js';
 import { countedProperties, suspectAfter, suspectProperties } from './suspects.js';
 
 /** A delivery to settle. If its channel is lost while the job runs, the one that comes instead takes its place. */
@@ -158,11 +161,31 @@ export class Settler {
     const most = suspectAfter[queue.type];
     if (failed >= most) {
       await this.#confirmThenAck(job, () => publisher.suspect(queue, delivery.body, countedProperties(job)));
-    } else if (failed + 1 === most && (countsRequeues || queue.type === 'classic')) {
+      return;
+    }
+    const counted = failed + 1 === most && (countsRequeues || queue.type === 'classic');
+    if (delivery instanceof PackedDelivery) {
+      await delivery.pack.giveBack(delivery, !counted, (some) => this.#repack(job, some, failed));
+    } else if (counted) {
       await this.#confirmThenAck(job, () => this.#publish(job, envelope.dueAt, countedProperties(job)));
     } else {
       delivery.requeue();
     }
+  }
+
+  /** Sends some jobs of a pack in one of their own, at the end of their queue, with the count of failed deliveries. */
+  #repack(job: HeldJob, some: readonly PackedDelivery[], failed: number): Promise<boolean> {
+    const body = writePack(some);
+    const { message } = some[0]!.pack;
+    const properties = {
+      ...copyUnread(message, failed > 0 ? { [header.deliveries]: failed } : {}),
+      messageId: uuidv7(this.options.clock.now()),
+    };
+    const { contract } = job.executor.handler;
+    const to = { contract, priority: job.priority, dueAt: job.envelope.dueAt };
+    return this.#confirmThenAck({ delivery: some[0]! }, () =>
+      this.options.publisher.copy(to, body, properties),
+    );
   }
 
   /** Tells the outcome and goes on when that is confirmed. */

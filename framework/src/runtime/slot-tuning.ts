@@ -55,6 +55,8 @@ export class SlotTuning {
   #hungry = 0;
   #early = 0;
   #meanBytes = 0;
+  /** Of a message; 0 as long as none came. */
+  #meanJobs = 0;
   #roundTripMs: number | undefined;
   #probe: { lane: Lane; at: number; before: number } | undefined;
   #lastLook: number | undefined;
@@ -85,11 +87,13 @@ export class SlotTuning {
     return prefetch === undefined || concurrency.min < concurrency.max;
   }
 
-  delivered(queue: string, bytes: number): void {
+  /** @param jobs in the message. */
+  delivered(queue: string, bytes: number, jobs: number): void {
     const lane = this.#lanes.get(queue);
     if (!lane) return;
     lane.inHand++;
     this.#meanBytes += (bytes - this.#meanBytes) / 50;
+    this.#meanJobs += (jobs - this.#meanJobs) / (this.#meanJobs === 0 ? 1 : 50);
     const probe = this.#probe;
     if (probe?.lane === lane && --probe.before < 0) {
       const tookMs = performance.now() - probe.at;
@@ -151,6 +155,8 @@ export class SlotTuning {
     const sinceMs = now - (this.#lastLook ?? now);
     this.#lastLook = now;
     if (this.#probe && now - this.#probe.at > probeMs) this.#probe = undefined;
+    const packed = Math.max(1, this.#meanJobs);
+    const meanBytes = this.#meanBytes / packed;
     const { limit } = this.#slots;
     this.#slots.observe({
       now,
@@ -162,7 +168,7 @@ export class SlotTuning {
       running,
       lagMs,
       memory,
-      most: this.#options.prefetch ?? this.#prefetch.most(this.#meanBytes),
+      most: this.#options.prefetch ?? this.#prefetch.most(meanBytes),
     });
     if (this.#slots.limit !== limit) this.epoch++;
     const better =
@@ -175,7 +181,8 @@ export class SlotTuning {
             roundTripMs: this.#roundTripMs,
             answerMs,
             early: this.#early,
-            meanBytes: this.#meanBytes,
+            meanBytes,
+            packed,
           })
         : undefined;
     this.#ended = this.#endedOfEpoch = this.#busyMs = this.#allBusyMs = this.#hungry = this.#early = 0;

@@ -5,6 +5,7 @@ import type { Queue } from '../model/contract.js';
 import type { QueueFacts } from '../model/control.js';
 import { holdMs } from '../model/delay.js';
 import type { JobLog } from '../model/job-context.js';
+import { isPack } from '../model/pack.js';
 import { Shutdown } from '../model/outcome.js';
 import { lanesOf, suspectsQueue } from '../model/topology.js';
 import type { Broker, Delivery, Subscription } from '../ports/broker.js';
@@ -14,6 +15,8 @@ import type { HeldJob } from './held-job.js';
 import { failedDeliveries, Intake, type Refusal } from './intake.js';
 import { KnownJobs } from './known-jobs.js';
 import type { LoopTurn } from './loop-turn.js';
+import { OpenPacks } from './open-packs.js';
+import { PackedDelivery } from './pack.js';
 import type { Settler } from './settler.js';
 import { type ProcessLoad, SlotTuning } from './slot-tuning.js';
 import type { Solo } from './solo.js';
@@ -69,6 +72,7 @@ export class Worker {
   readonly #intake: Intake;
   readonly #waiting: WaitingJobs;
   readonly #jobs = new KnownJobs();
+  readonly #packs: OpenPacks;
   readonly #suspects: Suspects;
   readonly #tuning: SlotTuning;
   #subscription: Subscription | undefined;
@@ -88,6 +92,7 @@ export class Worker {
   constructor(options: WorkerOptions) {
     const { queue, prefix, executors, lowShare, broker, solo, log, clock, settler } = options;
     this.#options = options;
+    this.#packs = new OpenPacks((message) => this.#tuning.settled(message.queue));
     this.#tuning = new SlotTuning({ ...options, lanes: lanesOf(prefix, queue).map(({ name }) => name) });
     this.#intake = new Intake(queue, prefix, executors);
     this.#waiting = new WaitingJobs({
@@ -162,12 +167,9 @@ export class Worker {
   /** Looks whether other numbers are better, where they are not given. */
   tune(load: ProcessLoad): void {
     if (!this.#tuning.active || this.#stopping) return;
-    const subscription = this.#subscription;
-    const prefetch = this.#tuning.look(load, {
-      running: this.#running,
-      answerMs: subscription?.answerMs ?? 0,
-    });
-    if (prefetch !== undefined && subscription) this.#tuning.resize(subscription, prefetch);
+    const { answerMs = 0 } = this.#subscription ?? {};
+    const prefetch = this.#tuning.look(load, { running: this.#running, answerMs });
+    if (prefetch !== undefined && this.#subscription) this.#tuning.resize(this.#subscription, prefetch);
     this.#fill();
   }
 
@@ -182,6 +184,7 @@ export class Worker {
       onInterrupted: (error) => {
         log.warn({ queue: this.queue, err: redactError(error) }, 'consumers lost; they are being restored');
         this.#waiting.drain();
+        this.#packs.interrupted();
         this.#tuning.forgotten();
       },
       onReady: () => {
@@ -244,8 +247,16 @@ export class Worker {
   }
 
   #receive(delivery: Delivery): void {
+    const pack = isPack(delivery.properties) ? this.#packs.open(delivery) : undefined;
+    const jobs = pack && 'jobs' in pack ? pack.jobs.length : 1;
+    this.#tuning.delivered(delivery.queue, delivery.body.length, jobs);
+    if (!pack) this.#take(delivery);
+    else if ('refused' in pack) this.#move({ delivery }, this.#refuse(delivery, pack));
+    else for (const job of pack.jobs) if (!job.settled) this.#take(job);
+  }
+
+  #take(delivery: Delivery): void {
     const now = this.#options.clock.now();
-    this.#tuning.delivered(delivery.queue, delivery.body.length);
     const job = this.#intake.read(delivery, now);
     if ('refused' in job) this.#move({ delivery }, this.#refuse(delivery, job));
     else if (delivery.redelivered && this.#known(job)) return;
@@ -260,7 +271,7 @@ export class Worker {
     const known = this.#jobs.recognize(job);
     if (known === 'runs') {
       this.#options.log.info({ job: id, attempt }, 'job runs here already; it came again and is settled so');
-    } else if (known === 'settled') this.#tuning.settled(job.delivery.queue);
+    } else if (known === 'settled') this.#madeRoom(job);
     return known !== undefined;
   }
 
@@ -340,16 +351,21 @@ export class Worker {
 
   #done(job: HeldJob, settled: boolean, endedAt: number): void {
     this.#moving--;
-    this.#tuning.settled(job.delivery.queue, endedAt);
+    this.#madeRoom(job, endedAt);
     this.#jobs.ended(job, settled);
     if (this.#idle) this.#whenIdle?.();
   }
 
-  #move({ delivery }: Pick<HeldJob, 'delivery'>, moved: Promise<unknown>): void {
+  /** A delivery was settled; of a pack, the last tells (`OpenPacks`). */
+  #madeRoom({ delivery }: Pick<HeldJob, 'delivery'>, since?: number): void {
+    if (!(delivery instanceof PackedDelivery)) this.#tuning.settled(delivery.queue, since);
+  }
+
+  #move(job: Pick<HeldJob, 'delivery'>, moved: Promise<unknown>): void {
     this.#moving++;
     void moved.then(() => {
       this.#moving--;
-      this.#tuning.settled(delivery.queue);
+      this.#madeRoom(job);
       if (this.#idle) this.#whenIdle?.();
     });
   }

@@ -154,4 +154,44 @@ describe('dead letters that people act on', () => {
     expect(refused).to.have.property('code', 'JR_PUBLISH_RETURNED');
     expect(await letters('desk-gone')).to.have.length(1);
   });
+
+  it('are letters of their own where the broker gave up a message with several jobs; the others stay', async () => {
+    const contract = lone('desk-pack');
+    const payloads = ['a', 'b', 'c', 'd'].map((note) => ({ note }));
+    const jobs = await stage.client.enqueueMany(contract, payloads, { pack: 4 });
+    const channel = await stage.channel();
+    const message = await channel.get(laneQueue(stage.prefix, contract.queue, 0));
+    if (!message) throw new Error('the lane is empty');
+    channel.nack(message, false, false);
+    const dead = () => stage.ready(deadQueue(stage.prefix, contract.queue));
+    await until(dead, (count) => count === 1);
+
+    const seen = await letters('desk-pack');
+    expect(seen.map(({ id }) => id)).to.deep.equal(jobs.map(({ id }) => id));
+    for (const { contract: of, reason, payloadBytes } of seen)
+      expect({ of, reason, payloadBytes }).to.deep.equal({
+        of: 'desk-pack',
+        reason: 'rejected',
+        payloadBytes: 12,
+      });
+
+    await desk().walk('desk-pack', async (taken) => {
+      if (taken.letter.id === jobs[1]!.id) await taken.replay();
+      if (taken.letter.id === jobs[2]!.id) taken.discard();
+    });
+    await until(dead, (count) => count === 1);
+    const rest = await letters('desk-pack');
+    expect(rest.map(({ id, reason }) => [id, reason])).to.deep.equal([
+      [jobs[0]!.id, 'rejected'],
+      [jobs[3]!.id, 'rejected'],
+    ]);
+    expect(told.map((event) => 'job' in event && event.job)).to.deep.equal([jobs[1]!.id]);
+
+    await desk().walk('desk-pack', ({ replay }) => replay());
+    expect(await dead()).to.equal(0);
+    const ran: string[] = [];
+    await stage.start({ handlers: [working(contract, ({ note }) => void ran.push(note))] });
+    await stage.signals.next(3, { what: 'ended', outcome: 'completed' });
+    expect(ran).to.have.members(['a', 'b', 'd']);
+  });
 });

@@ -38,6 +38,26 @@ describe('the event stream', () => {
     stage.atEnd(() => reading.close());
   });
 
+  it('tells of each job of a pack what it tells of any', async () => {
+    const contract = lone('told-pack');
+    await stage.start({ handlers: [working(contract, () => undefined)] });
+    const payloads = ['a', 'bb'].map((note) => ({ note }));
+    const jobs = await stage.client.enqueueMany(contract, payloads, { pack: 2 });
+    for (const [i, { id }] of jobs.entries()) {
+      const { contract: of, payload, payloadBytes, enqueuedAt, rootId } = await event('enqueued', id);
+      expect({ of, payload, payloadBytes, rootId }).to.deep.equal({
+        of: 'told-pack',
+        payload: payloads[i],
+        payloadBytes: 12 + i,
+        rootId: undefined,
+      });
+      const completed = await event('completed', id);
+      expect(completed.facts).to.include({ producer: 'test' });
+      expect(completed.facts!.enqueuedAt).to.be.within(enqueuedAt - 1_000, enqueuedAt);
+      expect(kinds(id)).to.have.members(['enqueued', 'completed']);
+    }
+  });
+
   it('tells that a job was enqueued, with what is known of it, and how it ended', async () => {
     const contract = lone('told-done', { priorities: 2 });
     await stage.start({ handlers: [working(contract, () => ({ sent: 3 }))], name: 'doer' });

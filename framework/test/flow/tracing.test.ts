@@ -87,6 +87,23 @@ describe('tracing', () => {
     expect(process!.status.code).to.equal(SpanStatusCode.UNSET);
   });
 
+  it('gives one span "send" for jobs that share a message, and each its "process" as a child of it', async () => {
+    const contract = lone('trace-pack');
+    await stage.start({ handlers: [working(contract, () => undefined)] });
+    const payloads = ['a', 'b', 'c'].map((note) => ({ note }));
+    await tracer.startActiveSpan('request', async (request) => {
+      await stage.client.enqueueMany(contract, payloads, { pack: 3 });
+      request.end();
+    });
+    const [request, send] = await Promise.all(['request', 'send trace-pack'].map(span));
+    expect(parentOf(send!)).to.equal(idOf(request!));
+    expect(send!.attributes).to.include({ 'messaging.batch.message_count': 3 });
+    for (const process of await spans(3, 'process trace-pack')) {
+      expect(parentOf(process)).to.equal(idOf(send!));
+      expect(traceOf(process)).to.equal(traceOf(request!));
+    }
+  });
+
   it('makes retries siblings in the same trace, each linked to the attempt before, failed ones with the error', async () => {
     const contract = lone('trace-retry');
     const handler = working(

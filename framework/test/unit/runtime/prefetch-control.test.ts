@@ -91,4 +91,11 @@ describe('PrefetchControl', () => {
     expect(control(12, bounds).look(quick, 10)).to.equal(20);
     expect(control(12, bounds).look({ ...quick, concurrency: 30 }, 10)).to.equal(30);
   });
+
+  it('counts the jobs of a message: as many messages as hold what is needed, and one that may be nearly done', () => {
+    expect(control(12).look({ perMs: 10, packed: 20 }, 20)).to.equal(12);
+    expect(control(3).look({ perMs: 10, hungry: 0.5, packed: 20 })).to.equal(Math.ceil((10 + 100 + 19) / 20));
+    expect(control(112).look({ concurrency: 100, perMs: 1, packed: 100 }, 20)).to.equal(3);
+    expect(control(3).look({ concurrency: 100, perMs: 1, packed: 100 }, 50)).to.equal(3);
+  });
 });

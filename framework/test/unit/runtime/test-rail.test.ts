@@ -68,6 +68,28 @@ describe('createTestRail', () => {
     await rail.close();
   });
 
+  it('takes jobs that share a message: each has its own attempts, delay and end', async () => {
+    const handler = working(
+      Work,
+      ({ name }, { attempt }) => {
+        if (name === 'b' && attempt < 3) throw new Error('not yet');
+        if (name === 'c') throw new Error('never');
+      },
+      { retry: fixed({ attempts: 3, every: '1h' }) },
+    );
+    const rail = await createTestRail({ handlers: [handler] });
+    const start = rail.clock.now();
+    const payloads = ['a', 'b', 'c', 'd'].map((name) => ({ name }));
+    const jobs = await rail.client.enqueueMany(Work, payloads, { pack: 4, delay: '1d' });
+    await rail.drain();
+    const attempts = (i: number) => rail.attempts.filter(({ id }) => id === jobs[i]!.id).length;
+    expect([0, 1, 2, 3].map(attempts)).to.deep.equal([1, 3, 3, 1]);
+    expect(rail.completed).to.have.length(3);
+    expect(rail.dead.map(({ id }) => id)).to.deep.equal([jobs[2]!.id]);
+    expect(rail.attempts[0]!.at.getTime()).to.be.at.least(start + 86_400_000);
+    await rail.close();
+  });
+
   it('lets time pass by hand, to look at what waits', async () => {
     const rail = await createTestRail({ handlers: [working(Work, () => undefined)] });
     await rail.enqueue(Work, { name: 'later' }, { delay: '1h' });
