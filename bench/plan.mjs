@@ -7,6 +7,9 @@ const peers = [
 const bare = [['amqplib', 'best'], ['amqplib', 'plain']]; // prettier-ignore
 const ours = [['jobrail', 'events off'], ['jobrail', 'default']]; // prettier-ignore
 
+/** Several jobs to a message; nobody else has that. */
+const packed = [['jobrail', 'events off, pack 100'], ['jobrail', 'default, pack 100']]; // prettier-ignore
+
 /** Jobs of a drain at concurrency 1, 10 and more, so many that each lasts a second or more; the first third warms up. */
 const drains = {
   amqplib: [4_000, 45_000, 90_000], 'jobrail, events off': [4_000, 45_000, 90_000], 'jobrail, default': [20_000, 60_000, 90_000],
@@ -56,10 +59,14 @@ export function plan({ quick }) {
       };
     });
   return {
-    drain: (quick ? [1, 10, 100] : [1, 10, 100, 250, 1_000]).flatMap(drain),
+    drain: [
+      ...(quick ? [1, 10, 100] : [1, 10, 100, 250, 1_000]).flatMap(drain),
+      ...some(quick ? [] : packed, () => ({ mode: 'drain', concurrency: 100, jobs: 600_000, part: 2 / 3, about: 14 })),
+    ],
     enqueue: [
       ...some(all, (system) => ({ mode: 'enqueue one by one', jobs: Math.round(size * 1_000), part: partOf(system), about: quick ? 1.2 : 2 })),
       ...some(all, (system) => ({ mode: 'enqueue bulk', jobs: Math.round(size * (bulks[system] ?? 50_000)), part: partOf(system), about: quick ? 1.8 : 3.5 })),
+      ...some(quick ? [] : packed, () => ({ mode: 'enqueue bulk', jobs: 400_000, part: 2 / 3, about: 5 })),
     ],
     latency: some([bare[0], ...ours, ...peers], (system) => ({
       mode: 'latency', rate: 100, jobs: quick ? 100 : 600, ...(quick && { warmUp: 400 }), part: system === 'bullmq' ? 1 : partOf(system),

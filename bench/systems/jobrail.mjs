@@ -1,5 +1,6 @@
 // Jobrail. Variants: `default`, with the prefetch that it finds by itself; `events off`, with a schema that accepts everything and
-// as large a prefetch as everybody has here; and one for each feature on top of that. Handlers are async functions.
+// as large a prefetch as everybody has here; and one for each feature on top of that; `pack 100`, a hundred jobs to a message.
+// Handlers are async functions.
 import { spawn } from 'node:child_process';
 import { createRequire } from 'node:module';
 import { tmpdir } from 'node:os';
@@ -65,6 +66,7 @@ export async function open({ url, queue: prefix, variant, databaseUrl, auto }) {
         await client.enqueueMany(contract, some, {
           ...(lane > 0 && { priority: lane }),
           ...(is('delay') && { delay: 3_000 }),
+          ...(is('pack') && { pack: Number(/pack (\d+)/.exec(variant)[1]) }),
         });
       }
     },
@@ -79,7 +81,8 @@ export async function open({ url, queue: prefix, variant, databaseUrl, auto }) {
     },
     async start(concurrency, handle) {
       onJob = handle;
-      const slots = auto || is('default') ? { concurrency } : { concurrency, prefetch: concurrency };
+      const slots =
+        auto || is('default') || is('pack') ? { concurrency } : { concurrency, prefetch: concurrency };
       service = new JobService({
         url,
         prefix,
