@@ -25,3 +25,24 @@ export function compose<Subject, Result>(
     last,
   );
 }
+
+/**
+ * A step that passes its result to `done`, once, now or later, instead of returning it: a promise for each step and job
+ * costs more than all that most steps do. It may pass `done` on to `next` as it is.
+ */
+export type PassingStep<Subject, Result> = (
+  subject: Subject,
+  next: (then: (result: Result) => void) => void,
+  done: (result: Result) => void,
+) => void;
+
+/** As `compose`, of steps that pass their results on. */
+export function composePassing<Subject, Result>(
+  steps: readonly PassingStep<Subject, Result>[],
+  last: (subject: Subject, done: (result: Result) => void) => void,
+): (subject: Subject, done: (result: Result) => void) => void {
+  return steps.reduceRight<typeof last>(
+    (rest, step) => (subject, done) => step(subject, (then) => rest(subject, then), done),
+    last,
+  );
+}

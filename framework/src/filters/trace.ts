@@ -1,6 +1,5 @@
 import {
   type Attributes,
-  type Context,
   context,
   isSpanContextValid,
   type Link,
@@ -32,7 +31,7 @@ export const traceFilter: Filter = {
 
   lightPublish: (sending, next) => (tracing() ? tracePublish(sending, next) : next()),
 
-  lightAttempt: (attempt, next) => (tracing() ? traceAttempt(attempt, next) : next()),
+  lightAttempt: (attempt, next, done) => (tracing() ? traceAttempt(attempt, next, done) : next(done)),
 
   progress(_attempt, fraction, note) {
     trace.getActiveSpan()?.addEvent('progress', { fraction, ...(note !== undefined && { note }) });
@@ -60,10 +59,26 @@ function tracePublish(sending: Sending, next: () => void | Promise<void>): void 
   );
   const within = trace.setSpan(parent, span);
   propagation.inject(within, message.properties.headers);
-  return spanned(span, within, next, () => undefined);
+  const failed = (error: unknown): never => {
+    fail(span, toError(error));
+    span.end();
+    throw error;
+  };
+  let sent;
+  try {
+    sent = context.with(within, next);
+  } catch (error) {
+    return failed(error);
+  }
+  if (sent instanceof Promise) return sent.then(() => span.end(), failed);
+  span.end();
 }
 
-function traceAttempt(attempt: Attempt, next: () => Outcome | Promise<Outcome>): Outcome | Promise<Outcome> {
+function traceAttempt(
+  attempt: Attempt,
+  next: (then: (outcome: Outcome) => void) => void,
+  done: (outcome: Outcome) => void,
+): void {
   const { headers } = attempt.message.properties;
   const sent = propagation.extract(ROOT_CONTEXT, headers);
   const before = link(headers[header.retryOf]);
@@ -78,36 +93,19 @@ function traceAttempt(attempt: Attempt, next: () => Outcome | Promise<Outcome>):
     sent,
   );
   attempt.span = span.spanContext();
-  return spanned(span, trace.setSpan(sent, span), next, (outcome) => {
+  const end = (outcome: Outcome): void => {
     describeOutcome(span, outcome);
     if (outcome.kind === 'retry') attempt.carry = { ...attempt.carry, ...carryLink(span) };
-  });
-}
-
-/** Calls `next` within the context of a span, which ends with it. A promise is made only where `next` makes one. */
-function spanned<T>(
-  span: Span,
-  within: Context,
-  next: () => T | Promise<T>,
-  ended: (result: T) => void,
-): T | Promise<T> {
-  const end = (result: T): T => {
-    ended(result);
     span.end();
-    return result;
+    done(outcome);
   };
-  const failed = (error: unknown): never => {
-    fail(span, toError(error));
+  try {
+    context.with(trace.setSpan(sent, span), next, undefined, end);
+  } catch (error) {
+    if (span.isRecording()) fail(span, toError(error)); // a filter threw
     span.end();
     throw error;
-  };
-  let result;
-  try {
-    result = context.with(within, next);
-  } catch (error) {
-    return failed(error);
   }
-  return result instanceof Promise ? result.then(end, failed) : end(result);
 }
 
 function sendAttributes({ id, contract, message, pack }: Sending): Attributes {

@@ -2,7 +2,7 @@ import type { StoreError } from '../base/errors.js';
 import { toError } from '../base/errors.js';
 import { redactError } from '../base/redact.js';
 import { header } from '../model/envelope.js';
-import type { Attempt, Filter } from '../model/filter.js';
+import { asPassing, type Attempt, type Filter } from '../model/filter.js';
 import type { JobLog } from '../model/job-context.js';
 import type { Outcome } from '../model/outcome.js';
 import { readUniqueMark, type UniqueMark } from '../model/unique.js';
@@ -20,11 +20,11 @@ export function uniqueFilter(open: () => Promise<UniqueStore>, log: JobLog): Fil
   return {
     name: 'unique',
 
-    lightAttempt(attempt, next) {
+    lightAttempt(attempt, next, done) {
       const mark = attempt.message.properties.headers[header.unique];
-      if (mark === undefined) return next();
-      const read = readUniqueMark(mark);
-      return read ? run(attempt, read, async () => next()) : next();
+      const read = mark === undefined ? undefined : readUniqueMark(mark);
+      if (read) asPassing((subject, rest) => run(subject, read, rest))(attempt, next, done);
+      else next(done);
     },
   };
 

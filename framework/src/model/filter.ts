@@ -1,4 +1,4 @@
-import { asLight, type LightStep, type Step } from '../base/pipeline.js';
+import { asLight, type LightStep, type PassingStep, type Step } from '../base/pipeline.js';
 import type { Contract } from './contract.js';
 import type { JobContext } from './job-context.js';
 import type { IncomingMessage, MessageHeaders, OutgoingMessage } from './message.js';
@@ -35,6 +35,8 @@ export interface Attempt {
   carry: MessageHeaders | undefined;
   /** Its start was told as an event of its own. */
   announced: boolean;
+  /** What it comes to when a filter threw: it counts as failed. Told to the log. */
+  failedBy(error: unknown): Outcome;
 }
 
 /**
@@ -50,7 +52,7 @@ export interface Filter {
   attempt?: Step<Attempt, Outcome>;
   /** As `publish` and `attempt`, for what most often has nothing to wait for; instead of these. */
   lightPublish?: LightStep<Sending, void>;
-  lightAttempt?: LightStep<Attempt, Outcome>;
+  lightAttempt?: PassingStep<Attempt, Outcome>;
   /** An attempt begins. */
   begun?: (attempt: Attempt) => void;
   /** An attempt has gone on for a quarter of a second. */
@@ -69,6 +71,12 @@ export function publishSteps(filters: readonly Filter[]): LightStep<Sending, voi
 }
 
 /** The steps of filters around an attempt. */
-export function attemptSteps(filters: readonly Filter[]): LightStep<Attempt, Outcome>[] {
-  return filters.flatMap(({ attempt, lightAttempt }) => lightAttempt ?? (attempt ? asLight(attempt) : []));
+export function attemptSteps(filters: readonly Filter[]): PassingStep<Attempt, Outcome>[] {
+  return filters.flatMap(({ attempt, lightAttempt }) => lightAttempt ?? (attempt ? asPassing(attempt) : []));
+}
+
+/** A step with promises in the place of one without. */
+export function asPassing(step: Step<Attempt, Outcome>): PassingStep<Attempt, Outcome> {
+  return (attempt, next, done) =>
+    void step(attempt, () => new Promise(next)).then(done, (error: unknown) => done(attempt.failedBy(error)));
 }

@@ -28,8 +28,6 @@ export class AttemptContext extends JobContext {
   readonly priority: number;
   /** Why the attempt was told to stop. */
   abortReason: Error | undefined;
-  /** Ends the attempt although its handler has not returned. */
-  giveUp: ((reason: Error) => void) | undefined;
   /** As filters know it. */
   running: Attempt | undefined;
 

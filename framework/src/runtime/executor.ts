@@ -1,5 +1,5 @@
 import type { Clock } from '../base/clock.js';
-import { compose } from '../base/pipeline.js';
+import { composePassing } from '../base/pipeline.js';
 import { ContractError, toError } from '../base/errors.js';
 import { redactError } from '../base/redact.js';
 import { validatePayload } from '../model/contract.js';
@@ -42,6 +42,8 @@ class RunningAttempt implements Attempt {
   /** Of having lasted, where a filter wants to hear of that. */
   lasting: Deadline<RunningAttempt> | undefined;
   span: Attempt['span'];
+  /** Where its handler's outcome goes; undefined when it has come, and when its handler ended at once. */
+  handled: ((outcome: Outcome) => void) | undefined;
   readonly begunAt = performance.now();
   /** In the bag of those that run. */
   place: number | undefined;
@@ -50,16 +52,22 @@ class RunningAttempt implements Attempt {
   /** Its `expiresIn` was over before it was started. */
   readonly expired: boolean;
   constructor(
+    readonly executor: Executor,
     readonly handler: BoundHandler,
     readonly job: AttemptContext,
     readonly message: Delivery,
     readonly service: string,
     readonly startedAt: number,
     envelope: Envelope,
+    readonly done: (ended: EndedAttempt) => void,
   ) {
     this.contract = handler.contract;
     this.readyAt = envelope.dueAt ?? envelope.enqueuedAt;
     this.expired = envelope.expiresAt !== undefined && envelope.expiresAt <= startedAt;
+  }
+
+  failedBy(error: unknown): Outcome {
+    return this.executor.filterThrew(this.job, error);
   }
 }
 
@@ -76,7 +84,7 @@ export class Executor implements JobRunner {
   abandoned = 0;
   readonly handler: BoundHandler;
   readonly #options: ExecutorOptions;
-  readonly #attempt: (attempt: RunningAttempt) => Outcome | Promise<Outcome>;
+  readonly #attempt: (attempt: RunningAttempt, done: (outcome: Outcome) => void) => void;
   readonly #sources: ContextSources;
   readonly #timeouts: Deadlines<RunningAttempt>;
   readonly #lasting: Deadlines<RunningAttempt> | undefined;
@@ -87,7 +95,9 @@ export class Executor implements JobRunner {
     this.#options = options;
     this.handler = options.handler;
     const steps = attemptSteps(options.filters);
-    this.#attempt = compose<RunningAttempt, Outcome>(steps, (attempt) => this.#work(attempt));
+    this.#attempt = composePassing<RunningAttempt, Outcome>(steps, (attempt, done) =>
+      this.#work(attempt, done),
+    );
     this.#begun = hooksOf(options.filters, 'begun');
     this.#ended = hooksOf(options.filters, 'ended');
     const lasts = together(hooksOf(options.filters, 'lasts'));
@@ -112,27 +122,18 @@ export class Executor implements JobRunner {
     const startedAt = clock.now();
     const { headers } = delivery.properties;
     const job = new AttemptContext(envelope, handler.contract, priority, headers, this.#sources);
-    const attempt = new RunningAttempt(handler, job, delivery, service, startedAt, envelope);
+    const attempt = new RunningAttempt(this, handler, job, delivery, service, startedAt, envelope, done);
     job.running = attempt;
-    let outcome;
     try {
       for (const begun of this.#begun) begun(attempt);
-      outcome = this.#attempt(attempt);
+      this.#attempt(attempt, (outcome) => this.#end(attempt, outcome));
     } catch (error) {
-      outcome = this.#filterThrew(job, error);
+      this.#broke(attempt, error);
     }
-    // What has ended already cannot be told to stop.
-    if (!(outcome instanceof Promise)) {
-      done(this.#end(attempt, outcome));
-      return;
-    }
+    if (attempt.outcome) return; // what has ended already cannot be told to stop
     this.#running.add(attempt);
     attempt.deadline = this.#timeouts.add(attempt, startedAt);
     attempt.lasting = this.#lasting?.add(attempt, startedAt);
-    void outcome.then(
-      (late) => done(this.#end(attempt, late)),
-      (error: unknown) => done(this.#end(attempt, this.#filterThrew(job, error))),
-    );
   }
 
   /** Tells all running attempts to stop. */
@@ -152,7 +153,23 @@ export class Executor implements JobRunner {
     this.#lasting?.stop();
   }
 
-  #end(attempt: RunningAttempt, outcome: Outcome): EndedAttempt {
+  /** A filter threw at once. What is thrown when the attempt has ended is none of a filter's. */
+  #broke(attempt: RunningAttempt, thrown: unknown): void {
+    if (attempt.outcome) throw toError(thrown);
+    this.#end(attempt, this.filterThrew(attempt.job, thrown));
+  }
+
+  filterThrew(job: AttemptContext, thrown: unknown): Outcome {
+    const details = { job: job.id, contract: job.contract, attempt: job.attempt };
+    this.#options.log.error(
+      { ...details, err: redactError(toError(thrown)) },
+      'a filter threw; the attempt counts as failed',
+    );
+    return this.#failed(job, thrown);
+  }
+
+  #end(attempt: RunningAttempt, outcome: Outcome): void {
+    if (attempt.outcome) return;
     if (attempt.deadline) {
       this.#timeouts.delete(attempt.deadline);
       if (attempt.lasting) this.#lasting!.delete(attempt.lasting);
@@ -162,48 +179,55 @@ export class Executor implements JobRunner {
     try {
       for (const ended of this.#ended) ended(attempt, outcome);
     } catch (error) {
-      attempt.outcome = this.#filterThrew(attempt.job, error);
+      attempt.outcome = this.filterThrew(attempt.job, error);
     }
-    return attempt as EndedAttempt;
+    attempt.done(attempt as EndedAttempt);
   }
 
-  #filterThrew(job: AttemptContext, thrown: unknown): Outcome {
-    const details = { job: job.id, contract: job.contract, attempt: job.attempt };
-    this.#options.log.error(
-      { ...details, err: redactError(toError(thrown)) },
-      'a filter threw; the attempt counts as failed',
-    );
-    return this.#failed(job, thrown);
-  }
-
-  #work(attempt: RunningAttempt): Outcome | Promise<Outcome> {
-    if (attempt.expired) return { kind: 'expired' };
-    const { job, handler, message } = attempt;
+  #work(attempt: RunningAttempt, done: (outcome: Outcome) => void): void {
+    const { job, handler, message, expired } = attempt;
+    if (expired) return done({ kind: 'expired' });
     const cancel = this.#options.cancelOf?.(job.id);
-    if (cancel) return { kind: 'cancelled', reason: cancel.reason, ran: false };
+    if (cancel) return done({ kind: 'cancelled', reason: cancel.reason, ran: false });
+    let payload;
     try {
-      const payload = validatePayload(handler.contract, readPayload(message.body));
-      if (!(payload instanceof Promise)) return this.#call(attempt, payload);
-      return payload.then((late) => this.#call(attempt, late), invalidPayload);
+      payload = validatePayload(handler.contract, readPayload(message.body));
     } catch (error) {
-      return invalidPayload(error);
+      return done(invalidPayload(error));
     }
+    if (!(payload instanceof Promise)) return this.#call(attempt, payload, done);
+    payload
+      .then(
+        (late) => this.#call(attempt, late, done),
+        (error: unknown) => done(invalidPayload(error)),
+      )
+      .catch((error: unknown) => this.#broke(attempt, error));
   }
 
-  /** Never throws or rejects. */
-  #call({ handler, job }: RunningAttempt, payload: unknown): Outcome | Promise<Outcome> {
+  #call(attempt: RunningAttempt, payload: unknown, done: (outcome: Outcome) => void): void {
+    const { handler, job } = attempt;
+    let result: unknown;
     try {
-      const result: unknown = handler.build(job).handle(payload, job);
-      if (!isThenable(result)) return { kind: 'completed', result };
-      return new Promise((resolve) => {
-        job.giveUp = (reason) => resolve(this.#failed(job, reason));
-        result.then(
-          (late) => resolve({ kind: 'completed', result: late }),
-          (error: unknown) => resolve(this.#failed(job, error)),
-        );
-      });
+      result = handler.build(job).handle(payload, job);
     } catch (error) {
-      return this.#failed(job, error);
+      return done(this.#failed(job, error));
+    }
+    if (!isThenable(result)) return done({ kind: 'completed', result });
+    attempt.handled = done;
+    void result.then(
+      (late) => this.#handled(attempt, { kind: 'completed', result: late }),
+      (error: unknown) => this.#handled(attempt, this.#failed(job, error)),
+    );
+  }
+
+  /** The outcome of a handler that waited; only the first counts, which may come without it. */
+  #handled(attempt: RunningAttempt, outcome: Outcome): void {
+    const { handled } = attempt;
+    attempt.handled = undefined;
+    try {
+      handled?.(outcome);
+    } catch (error) {
+      this.#broke(attempt, error);
     }
   }
 
@@ -230,7 +254,7 @@ export class Executor implements JobRunner {
           { job: job.id, contract: job.contract, attempt: job.attempt },
           `the handler did not heed job.signal within ${deafMs} ms; its attempt is ended without it`,
         );
-        job.giveUp?.(reason);
+        this.#handled(attempt, this.#failed(job, reason));
       },
       true,
     );

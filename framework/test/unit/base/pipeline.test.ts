@@ -1,5 +1,5 @@
 import { expect } from 'chai';
-import { asLight, compose, type Step } from '../../../src/base/pipeline.js';
+import { asLight, compose, composePassing, type Step } from '../../../src/base/pipeline.js';
 
 describe('compose', () => {
   const noting =
@@ -62,5 +62,35 @@ describe('compose', () => {
       },
     );
     expect(await run('x')).to.equal('saved: Error: broken');
+  });
+});
+
+describe('composePassing', () => {
+  it('runs the first step outermost, and passes on what each makes of the result', () => {
+    const seen: string[] = [];
+    const run = composePassing<string, string>(
+      ['a', 'b'].map((name) => (subject, next, done) => {
+        seen.push(`${name} before ${subject}`);
+        next((result) => done(`${name}(${result})`));
+      }),
+      (subject, done) => done(`last ${subject}`),
+    );
+    run('x', (result) => seen.push(result));
+    expect(seen).to.deep.equal(['a before x', 'b before x', 'a(b(last x))']);
+  });
+
+  it('lets a step answer without the rest, and later', () => {
+    const late: (() => void)[] = [];
+    const run = composePassing<string, string>(
+      [(subject, _next, done) => late.push(() => done(`no ${subject}`))],
+      () => {
+        throw new Error('must not be reached');
+      },
+    );
+    const seen: string[] = [];
+    run('x', (result) => seen.push(result));
+    expect(seen).to.deep.equal([]);
+    late[0]!();
+    expect(seen).to.deep.equal(['no x']);
   });
 });
