@@ -20,13 +20,13 @@ process.exit(0); // some leave timers behind
 
 /** In another language. */
 async function elsewhere() {
-  const counted = mode === 'drain' ? jobs - warmUp : jobs;
+  const counted = mode === 'drain' || mode === 'enqueue bulk' ? jobs - warmUp : jobs;
   const ran = await runForeign(task.command, described.program, { ...task, payload, warmUp }, (pid) => {
     const since = clock(pid);
     return () => since(counted);
   });
-  const times = ran.took && { ...percentiles(ran.took), rate: undefined };
-  return { ...ran, ...times, clean: () => described.clean({ url, queue }) };
+  const times = ran.took && { ...percentiles(ran.took), others: ran.others, rssMb: ran.rssMb };
+  return { ...(times ?? ran), clean: () => described.clean({ url, queue }) };
 }
 
 async function here() {
@@ -41,7 +41,7 @@ function warmUpOf(what) {
   if (what === 'latency') return task.warmUp ?? 2_000;
   if (what === 'lateness') return 60;
   if (what === 'enqueue one by one') return 50;
-  return what.startsWith('enqueue') ? Math.min(2_000, jobs) : Math.ceil(jobs / 3);
+  return Math.ceil(jobs / 3);
 }
 
 function modes() {
@@ -57,8 +57,7 @@ function modes() {
     /** Of a queue that was filled before. */
     drain: () => drained(jobs),
     async fill() {
-      await opened.many(warmUp, payload);
-      const filled = await timed(jobs - warmUp, () => opened.many(jobs - warmUp, payload));
+      const filled = await bulk();
       await opened.due?.(jobs);
       return filled;
     },
@@ -109,9 +108,8 @@ function modes() {
       }
       await finished;
       return {
-        ...since(jobs),
+        others: since(jobs).others,
         ...percentiles(started.map((at, i) => Math.max(0, at - confirmed[i]))),
-        rate: undefined,
       };
     },
     async lateness() {
@@ -132,7 +130,7 @@ function modes() {
 
 async function bulk() {
   await opened.many(warmUp, payload);
-  return timed(jobs, () => opened.many(jobs, payload));
+  return timed(jobs - warmUp, () => opened.many(jobs - warmUp, payload));
 }
 
 async function timed(count, work) {
@@ -204,7 +202,7 @@ async function paced(send, onJob, noted) {
   }
   await Promise.all(sending);
   await finished;
-  return { ...since(jobs), ...percentiles(noted.slice(mode === 'latency' ? warmUp : 0)), rate: undefined };
+  return { others: since(jobs).others, ...percentiles(noted.slice(mode === 'latency' ? warmUp : 0)) };
 }
 
 function percentiles(values) {

@@ -16,7 +16,7 @@ const drains = {
   golevelup: [4_000, 18_000, 60_000], rascal: [4_000, 18_000, 60_000], 'rabbitmq-client': [4_000, 18_000, 60_000], bullmq: [4_000, 18_000, 30_000],
   'graphile-worker': [3_000, 6_000, 6_000], 'pg-boss': [1_500, 7_500, 15_000], celery: [2_000, 4_000, 6_000], sidekiq: [4_000, 12_000, 12_000],
 }; // prettier-ignore
-const bulks = { rascal: 6_000, celery: 2_000 };
+const bulks = { rascal: 9_000, celery: 3_000 };
 
 /** Each on top of `events off`, but for those that say `events on`; prefetch is found by itself. */
 const features = [
@@ -65,7 +65,7 @@ export function plan({ quick }) {
     ],
     enqueue: [
       ...some(all, (system) => ({ mode: 'enqueue one by one', jobs: Math.round(size * 1_000), part: partOf(system), about: quick ? 1.2 : 2 })),
-      ...some(all, (system) => ({ mode: 'enqueue bulk', jobs: Math.round(size * (bulks[system] ?? 50_000)), part: partOf(system), about: quick ? 1.8 : 3.5 })),
+      ...some(all, (system) => ({ mode: 'enqueue bulk', jobs: Math.round(size * (bulks[system] ?? 75_000)), part: partOf(system), about: quick ? 1.8 : 3.5 })),
       ...some(quick ? [] : packed, () => ({ mode: 'enqueue bulk', jobs: 400_000, part: 2 / 3, about: 5 })),
     ],
     latency: some([bare[0], ...ours, ...peers], (system) => ({
@@ -91,7 +91,7 @@ export function plan({ quick }) {
     })),
     priority: [
       ...['events off', 'events off, 3 priorities'].map((variant) => ({
-        mode: 'enqueue lanes', system: 'jobrail', variant, jobs: Math.round(size * 50_000), about: quick ? 2.5 : 4,
+        mode: 'enqueue lanes', system: 'jobrail', variant, jobs: Math.round(size * 75_000), about: quick ? 2.5 : 4,
       })),
       {
         mode: 'urgent', system: 'jobrail', variant: 'events off, 3 priorities', concurrency: 10, handlerMs: 20, waiting: quick ? 20_000 : 100_000,

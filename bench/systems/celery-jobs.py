@@ -77,7 +77,7 @@ if mode == "fill":
 elif mode.startswith("enqueue"):
     send(task["warmUp"], payload)
     tell("begin")
-    send(jobs, payload)
+    send(jobs - (task["warmUp"] if "bulk" in mode else 0), payload)
     tell("end")
     tell("done")
 else:

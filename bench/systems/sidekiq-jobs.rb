@@ -55,7 +55,7 @@ when /enqueue/
   method = MODE.include?("bulk") ? :send_bulk : :send_one_by_one
   send(method, WARM_UP)
   puts "begin"
-  send(method, JOBS)
+  send(method, MODE.include?("bulk") ? JOBS - WARM_UP : JOBS)
   puts "end"
 else
   Sidekiq::Launcher.new(Sidekiq.options).run
