@@ -73,7 +73,7 @@ function grouped(rows) {
   return groups;
 }
 
-export function markdown(rows, { machine, versions, settings, notes }) {
+export function markdown(rows, { machine, versions, settings, notes, quick }) {
   const ran = rows.map(({ rounds }) => rounds);
   const [fewest, most] = [Math.min(...ran), Math.max(...ran)];
   const roundsRun = fewest === most ? `${most}` : `${fewest} to ${most}`;
@@ -82,11 +82,14 @@ export function markdown(rows, { machine, versions, settings, notes }) {
     '',
     'Written by `npm run bench -- --markdown docs/performance.md`; [bench/README.md](../bench/README.md) says what is measured, and how.',
     '',
+    ...(quick
+      ? ['By `--quick`, whose drains are too short for code to be compiled to the end: read no ratios.', '']
+      : []),
     `Machine: ${machine}.`,
     '',
     `Versions: ${versions}.`,
     '',
-    `Medians of ${roundsRun} interleaved round${most === 1 ? '' : 's'}, lowest–highest in brackets where there was more than one. Ratios are to bare amqplib's best recipe in the same table, unless said otherwise. Server CPU is all that the server used meanwhile. Rows marked *busy* were measured while other work took more than ${100 * BUSY} % of the machine.`,
+    `Medians of ${roundsRun} interleaved round${most === 1 ? '' : 's'}, lowest–highest in brackets where there was more than one. Ratios are to bare amqplib's best recipe in the same table, unless said otherwise. Server CPU is all that the server used meanwhile. Rows marked _busy_ were measured while other work took more than ${100 * BUSY} % of the machine.`,
     '',
     ...barsTable(rows),
     ...[...new Set(rows.map(sectionOf))].flatMap((section) =>
@@ -110,7 +113,7 @@ export function markdown(rows, { machine, versions, settings, notes }) {
 function tableOf(section, rows) {
   const base = rows.find(({ system, variant }) => system === 'amqplib' && variant === 'best') ?? rows[0];
   const remarks = base.system === 'amqplib' ? [] : [`Ratios are to ${nameOf(base)}.`, ''];
-  const named = (row) => nameOf(row) + (row.busy ? ', *busy*' : '');
+  const named = (row) => nameOf(row) + (row.busy ? ', _busy_' : '');
   const spread = ({ rounds, min, max }, format) => (rounds > 1 ? ` (${format(min)}–${format(max)})` : '');
   const lateness = base.mode === 'lateness';
   const times = rows.every(({ rate }) => rate === undefined);

@@ -96,6 +96,9 @@ async function main() {
     write(measured, facts);
   }
   console.log(write(measured, facts));
+  if (!args.markdown) return;
+  const prettier = join(here, '../node_modules/prettier/bin/prettier.cjs');
+  execFileSync(process.execPath, [prettier, '--write', '--log-level=warn', args.markdown]);
 }
 
 /** Each system's settings, the server it runs on, and whether all that it needs is on this machine. */
@@ -137,7 +140,7 @@ function minutes(seconds) {
 function write(measured, facts) {
   const rows = withEarlier(summarize(measured), earlier);
   const told = [...new Set(notes)];
-  const text = markdown(rows, { ...facts, notes: told });
+  const text = markdown(rows, { ...facts, notes: told, quick: args.quick });
   if (args.markdown) writeFileSync(args.markdown, text);
   if (args.json) writeFileSync(args.json, asJson({ ...facts, notes: told, rows }));
   return text;
