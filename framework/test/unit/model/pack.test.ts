@@ -53,6 +53,24 @@ describe('a pack', () => {
     });
   }
 
+  it('of any bytes is read into the jobs that make these bytes, or refused', () => {
+    const line = fc.oneof(
+      fc.uint8Array({ maxLength: 20 }),
+      id.map((text) => Buffer.from(`${text} {}`)),
+    );
+    fc.assert(
+      fc.property(fc.array(line, { maxLength: 5 }), (lines) => {
+        const body = Buffer.concat(lines.flatMap((bytes) => [bytes, Buffer.from('\n')]));
+        try {
+          expect(writePack(readPack(body)).equals(body)).to.equal(true);
+        } catch (error) {
+          expect(error).to.be.instanceOf(ContractError);
+        }
+      }),
+      { numRuns: 2_000 },
+    );
+  });
+
   it('is refused, not misread, by who takes it for a job', () => {
     const message = {
       queue: 'q',
