@@ -42,6 +42,7 @@ async function fill(jobs) {
     );
     waiting += many;
   }
+  if (missing > 300_000) await wait(10_000); // the broker has much to write behind it
 }
 
 /** Runs a service; `during` measures it. */
