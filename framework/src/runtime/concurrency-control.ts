@@ -10,8 +10,8 @@ export interface SlotUse {
   allBusyMs: number;
   /** Attempts that ended, whenever they began, and left a slot empty because no job was in hand. */
   hungry: number;
-  /** Slots in use at this moment. */
-  running: number;
+  /** How long slots were in use, together. */
+  slotMs: number;
   /** How late the event loop is. */
   lagMs: number;
   /** Part of the memory that the process may have that is in use, 0 to 1. */
@@ -95,8 +95,7 @@ export class ConcurrencyControl {
   #allEnded = 0;
   #allBusyMs = 0;
   #hungry = 0;
-  #running = 0;
-  #looks = 0;
+  #slotMs = 0;
   #lagMs = 0;
   #lagLetBeUntil = 0;
   /** With more slots than this the loop was late. */
@@ -122,23 +121,22 @@ export class ConcurrencyControl {
     else if (this.#lagMs >= lagLimitMs && use.now >= this.#lagLetBeUntil && this.#limit > this.#bounds.min)
       this.#relieve(use.now);
     else if (this.#complete(use.now)) this.#judge(use);
-    else if (this.#starved && use.now - this.#since! >= longestHungryMs) this.#judgeHungry(use.now);
+    else if (use.now - this.#since! >= longestHungryMs && this.#starved(use.now)) this.#judgeHungry(use.now);
   }
 
-  #add({ now, ended, busyMs, allEnded, allBusyMs, hungry, running, lagMs }: SlotUse): void {
+  #add({ now, ended, busyMs, allEnded, allBusyMs, hungry, slotMs, lagMs }: SlotUse): void {
     this.#since ??= now;
     this.#ended += ended;
     this.#busyMs += busyMs;
     this.#allEnded += allEnded;
     this.#allBusyMs += allBusyMs;
     this.#hungry += hungry;
-    this.#running += running;
-    this.#looks++;
+    this.#slotMs += slotMs;
     this.#lagMs += (lagMs - this.#lagMs) / 2;
   }
 
   #complete(now: number): boolean {
-    const leastMs = Math.max(windowMs, this.#starved ? this.#countedMs : 0);
+    const leastMs = Math.max(windowMs, this.#starved(now) ? this.#countedMs : 0);
     return now - this.#since! >= leastMs && this.#ended >= Math.max(fewestEnded, this.#limit);
   }
 
@@ -147,18 +145,29 @@ export class ConcurrencyControl {
     return (countedGenerations * this.#allBusyMs) / this.#allEnded;
   }
 
-  /** Slots stood empty, so nothing can be said. */
-  get #starved(): boolean {
+  /** Attempts left their slots empty. */
+  get #hungers(): boolean {
     return this.#hungry > 0.2 * this.#ended;
+  }
+
+  /** Slots stood empty for so long that nothing follows from latency. */
+  #starved(now: number): boolean {
+    return this.#hungers && this.#running(now) < 0.8 * this.#limit;
+  }
+
+  /** Mean number of slots in use. */
+  #running(now: number): number {
+    return this.#slotMs / (now - this.#since!);
   }
 
   #judge(use: SlotUse): void {
     const { now } = use;
-    if (this.#starved) return this.#judgeHungry(now);
+    if (this.#starved(now)) return this.#judgeHungry(now);
     const latencyMs = this.#busyMs / this.#ended;
     // By Little's law: throughput is concurrency by latency.
-    const level = { limit: this.#limit, latencyMs, perMs: this.#limit / latencyMs };
-    const running = Math.max(this.#running / this.#looks, this.#allBusyMs / (now - this.#since!));
+    const running = this.#running(now);
+    const perMs = (this.#hungers ? running : this.#limit) / latencyMs;
+    const level = { limit: this.#limit, latencyMs, perMs };
     if (running < this.#limit / 2) {
       // Handlers that never wait: one after another, however many slots there are.
       this.#restart(Math.max(Math.ceil(2 * running), Math.floor(this.#limit / 2)), now);
@@ -206,7 +215,7 @@ export class ConcurrencyControl {
       this.#next = 'up';
     } else {
       before.latencyMs += 0.3 * (level.latencyMs - before.latencyMs);
-      before.perMs = before.limit / before.latencyMs;
+      before.perMs += 0.3 * (level.perMs - before.perMs);
       if (now >= this.#nextAt) this.#try(this.#next, use);
       else this.#clear(now);
     }
@@ -310,7 +319,7 @@ export class ConcurrencyControl {
   #clear(now: number): void {
     this.#since = now;
     this.#ended = this.#busyMs = this.#allEnded = this.#allBusyMs = 0;
-    this.#hungry = this.#running = this.#looks = 0;
+    this.#hungry = this.#slotMs = 0;
   }
 }
 

@@ -6,11 +6,13 @@ const longestMs = 10;
  * without end otherwise, and no heartbeat, ack, or job of another queue would have its turn. Shared by all workers.
  */
 export class LoopTurn {
+  /** When `over` was asked last. */
+  askedAt = 0;
   #since: number | undefined;
 
   /** Whether jobs have been started for so long that the next should wait for the loop to turn. */
   get over(): boolean {
-    const now = performance.now();
+    const now = (this.askedAt = performance.now());
     if (this.#since === undefined) {
       this.#since = now;
       setImmediate(this.#turned);

@@ -48,7 +48,7 @@ const longestLieMs = 50;
 const longestBurstMs = 30;
 const shrinkAfterMs = 1_000;
 
-/** A change holds deliveries up, and is not made because of empty slots if it brings less than this. */
+/** A change holds deliveries up; for empty slots it is made if at least this much more is in hand beyond the slots. */
 const leastGrowth = 1.1;
 
 /** What was seen is remembered for one to two times this long. */
@@ -96,7 +96,8 @@ export class PrefetchControl {
     // A message counts until the last of its jobs is settled, so up to a whole one of what is held may be done already.
     const messages = Math.ceil((target + packed - 1) / packed);
     const needed = moreSlots || held < concurrency + early;
-    if (needed ? messages > this.prefetch : hungers && messages >= leastGrowth * this.prefetch) {
+    const enoughMore = hungers && target - concurrency >= leastGrowth * spare;
+    if (messages > this.prefetch && (needed || enoughMore)) {
       this.#tooMuchSince = undefined;
       return messages;
     }

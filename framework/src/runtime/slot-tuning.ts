@@ -12,14 +12,6 @@ export interface ProcessLoad {
   memory: number;
 }
 
-/** What a worker is at. */
-export interface WorkerLoad {
-  /** Slots in use. */
-  running: number;
-  /** The shortest time that the broker took to answer. */
-  answerMs: number;
-}
-
 export interface SlotTuningOptions {
   concurrency: ConcurrencyBounds;
   /** Undefined: found by itself. */
@@ -52,6 +44,10 @@ export class SlotTuning {
   #endedOfEpoch = 0;
   #busyMs = 0;
   #allBusyMs = 0;
+  #running = 0;
+  /** When that became so. */
+  #runningSince = 0;
+  #slotMs = 0;
   #hungry = 0;
   #early = 0;
   #meanBytes = 0;
@@ -113,13 +109,27 @@ export class SlotTuning {
     if (lane.inHand > 0) lane.inHand--;
   }
 
-  /** An attempt of an epoch ended after it had its slot for `ms`. */
-  ended(epoch: number, ms: number): void {
+  /** An attempt got a slot. */
+  started(at: number): void {
+    this.#countSlots(at);
+    this.#running++;
+  }
+
+  /** An attempt of an epoch ended, and its slot is free. */
+  ended(epoch: number, startedAt: number, at: number): void {
+    const ms = at - startedAt;
+    this.#countSlots(at);
+    this.#running--;
     this.#ended++;
     this.#allBusyMs += ms;
     if (epoch !== this.epoch) return;
     this.#endedOfEpoch++;
     this.#busyMs += ms;
+  }
+
+  #countSlots(at: number): void {
+    this.#slotMs += this.#running * (at - this.#runningSince);
+    this.#runningSince = at;
   }
 
   /** A slot stands empty because no job is in hand. */
@@ -150,14 +160,18 @@ export class SlotTuning {
     });
   }
 
-  /** Looks at what happened since the last look; gives the prefetch that the consumers should have instead, if any. */
-  look({ now, lagMs, memory }: ProcessLoad, { running, answerMs }: WorkerLoad): number | undefined {
+  /**
+   * Looks at what happened since the last look; gives the prefetch that the consumers should have instead, if any.
+   * @param answerMs the shortest time that the broker took to answer.
+   */
+  look({ now, lagMs, memory }: ProcessLoad, answerMs: number): number | undefined {
     const sinceMs = now - (this.#lastLook ?? now);
     this.#lastLook = now;
     if (this.#probe && now - this.#probe.at > probeMs) this.#probe = undefined;
     const packed = Math.max(1, this.#meanJobs);
     const meanBytes = this.#meanBytes / packed;
     const { limit } = this.#slots;
+    this.#countSlots(now);
     this.#slots.observe({
       now,
       ended: this.#endedOfEpoch,
@@ -165,7 +179,7 @@ export class SlotTuning {
       allEnded: this.#ended,
       allBusyMs: this.#allBusyMs,
       hungry: this.#hungry,
-      running,
+      slotMs: this.#slotMs,
       lagMs,
       memory,
       most: this.#options.prefetch ?? this.#prefetch.most(meanBytes),
@@ -185,7 +199,14 @@ export class SlotTuning {
             packed,
           })
         : undefined;
-    this.#ended = this.#endedOfEpoch = this.#busyMs = this.#allBusyMs = this.#hungry = this.#early = 0;
+    this.#ended =
+      this.#endedOfEpoch =
+      this.#busyMs =
+      this.#allBusyMs =
+      this.#hungry =
+      this.#early =
+      this.#slotMs =
+        0;
     this.#roundTripMs = undefined;
     return better;
   }

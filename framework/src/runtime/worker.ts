@@ -113,7 +113,7 @@ export class Worker {
       clock,
       paused: () => this.#paused,
       known: (job) => this.#known(job),
-      run: (job) => new Promise((resolve) => this.#run(job, undefined, resolve)),
+      run: (job) => new Promise((resolve) => this.#run(job, performance.now(), undefined, resolve)),
       putBack: (job) => settler.putBack(job),
       refuse: (delivery, refusal) => this.#refuse(delivery, refusal),
       condemn: (job, error) => settler.condemn(job, 'crashed', error),
@@ -167,8 +167,7 @@ export class Worker {
   /** Looks whether other numbers are better, where they are not given. */
   tune(load: ProcessLoad): void {
     if (!this.#tuning.active || this.#stopping) return;
-    const { answerMs = 0 } = this.#subscription ?? {};
-    const prefetch = this.#tuning.look(load, { running: this.#running, answerMs });
+    const prefetch = this.#tuning.look(load, this.#subscription?.answerMs ?? 0);
     if (prefetch !== undefined && this.#subscription) this.#tuning.resize(this.#subscription, prefetch);
     this.#fill();
   }
@@ -314,7 +313,7 @@ export class Worker {
         break;
       }
       const job = this.#waiting.take();
-      if (job) this.#run(job, this.#leave);
+      if (job) this.#run(job, turn.askedAt, this.#leave);
       else solo.leave();
     }
     this.#filling = false;
@@ -332,14 +331,15 @@ export class Worker {
   };
 
   /** Runs a job and settles it. Its slot is free, and `freed` called, when its handler is done. */
-  #run(job: HeldJob, freed?: () => void, settled?: () => void): void {
+  #run(job: HeldJob, now: number, freed?: () => void, settled?: () => void): void {
     const { epoch } = this.#tuning;
     this.#running++;
+    this.#tuning.started(now);
     this.#jobs.started(job);
     job.executor.execute(job, (ended) => {
       const endedAt = performance.now();
       this.#running--;
-      this.#tuning.ended(epoch, endedAt - ended.begunAt);
+      this.#tuning.ended(epoch, ended.begunAt, endedAt);
       this.#moving++;
       freed?.();
       this.#options.settler.settle(job, ended, (final) => {

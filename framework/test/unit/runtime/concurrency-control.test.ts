@@ -112,7 +112,7 @@ describe('ConcurrencyControl', () => {
 
   it('concludes nothing from slots that stood empty', () => {
     const simulation = simulate({ waitMs: 100, cpuMs: 0.05 });
-    simulation.also = { hungry: 1_000 };
+    simulation.also = { hungry: 1_000, slotMs: 100 };
     simulation.run(60);
     expect(simulation.control.limit).to.equal(bounds.from);
   });
@@ -121,7 +121,7 @@ describe('ConcurrencyControl', () => {
     for (const waitMs of [5, 100]) {
       const simulation = simulate({ waitMs, cpuMs: 0.02 });
       while (simulation.control.limit < 160) simulation.run(0.1);
-      simulation.also = { hungry: 1_000 };
+      simulation.also = { hungry: 1_000, slotMs: 100 };
       simulation.run(10);
       expect(simulation.control.limit, `waits ${waitMs} ms`).to.equal(160);
       simulation.also = {};
@@ -133,9 +133,16 @@ describe('ConcurrencyControl', () => {
   it('gives up a step by which no more is done when slots stand empty', () => {
     const simulation = simulate({ waitMs: 20, cpuMs: 0.05, downstream: 10 });
     while (simulation.control.limit === 10) simulation.run(0.1);
-    simulation.also = { hungry: 1_000 };
+    simulation.also = { hungry: 1_000, slotMs: 100 };
     simulation.run(5);
     expect(simulation.control.limit).to.equal(10);
+  });
+
+  it('goes on where slots stand empty for moments only, between one crowd of jobs that ends at once and the next', () => {
+    const simulation = simulate({ waitMs: 200, cpuMs: 0.02 });
+    simulation.also = { hungry: 1_000 };
+    simulation.run(10);
+    expect(simulation.control.limit).to.equal(1_000);
   });
 
   it('has no more slots than jobs may be in hand', () => {

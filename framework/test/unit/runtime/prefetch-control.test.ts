@@ -58,6 +58,11 @@ describe('PrefetchControl', () => {
     expect(control(12).look(slow, 100)).to.equal(10 + 30 * 10 + 16);
   });
 
+  it('grows with empty slots also where it is little beside many slots', () => {
+    const { look } = control(1_002);
+    expect(look({ concurrency: 1_000, perMs: 5, hungry: 0.9 }, 20)).to.equal(1_000 + 30 * 5 + 16);
+  });
+
   it('is not changed for a little more', () => {
     const { look } = control(12);
     const held = look({ perMs: 10, hungry: 0.5 }, 20);

@@ -52,7 +52,7 @@ export class Simulation {
       allEnded: perMs * lookMs,
       allBusyMs: perMs * lookMs * latencyMs,
       hungry: 0,
-      running: waitMs === 0 ? 0 : limit,
+      slotMs: perMs * lookMs * latencyMs,
       lagMs: 0,
       memory: 0.2,
       most: Infinity,
