@@ -12,6 +12,11 @@ export interface IsolateOptions {
   memoryMb?: number;
   /** How long a handler may go on after `job.signal` aborted before its isolate is killed. Default 500 ms. */
   killAfter?: Duration;
+  /**
+   * Niceness of a process: from 0, as the service, to 19, last of all. Default 10: where processors are short, the service
+   * and its broker go first. Threads have that of the service.
+   */
+  nice?: number;
 }
 
 /** Where the attempts of a handler run instead of on the event loop of the service. */
@@ -20,6 +25,7 @@ export interface Isolation {
   readonly module: string;
   readonly memoryMb: number;
   readonly killAfterMs: number;
+  readonly nice: number;
 }
 
 /** @throws OptionError @param writtenIn the file in which `@Job` was written, as far as is known. */
@@ -30,11 +36,14 @@ export function readIsolation(
 ): Isolation {
   const options: IsolateOptions = typeof given === 'object' ? given : { in: given };
   const what = `isolate of ${subject}`;
-  refuseUnknownOptions(what, options, ['in', 'module', 'memoryMb', 'killAfter']);
+  refuseUnknownOptions(what, options, ['in', 'module', 'memoryMb', 'killAfter', 'nice']);
   if (options.in !== 'thread' && options.in !== 'process') {
     throw new OptionError(`${what} is ${describe(options.in)}.`, { mend: 'Use "thread" or "process".' });
   }
-  const { module = writtenIn, memoryMb = 512, killAfter = '500ms' } = options;
+  if (options.in === 'thread' && options.nice !== undefined) {
+    throw new OptionError(`${what} has the option "nice".`, { mend: 'Only a process has one of its own.' });
+  }
+  const { module = writtenIn, memoryMb = 512, killAfter = '500ms', nice = 10 } = options;
   if (module === undefined || !URL.canParse(module)) {
     throw new OptionError(`The module of ${what} is ${describe(module)}.`, {
       mend: 'Give the URL of the file that exports the class: isolate: { in, module: import.meta.url }.',
@@ -45,6 +54,7 @@ export function readIsolation(
     module,
     memoryMb: wholeNumber(memoryMb, `memoryMb of ${what}`, { min: 16, max: 1_048_576 }),
     killAfterMs: durationMs(killAfter, `killAfter of ${what}`),
+    nice: wholeNumber(nice, `nice of ${what}`, { min: 0, max: 19 }),
   };
 }
 

@@ -1,5 +1,6 @@
 import { type ChildProcess, fork } from 'node:child_process';
 import { once } from 'node:events';
+import { getPriority, setPriority } from 'node:os';
 import type { FromIsolate, JobFacts, Order, Report, ToIsolate } from '../model/border.js';
 import { crashOf, type IsolatePool, type IsolateRun, type PoolOptions } from './isolate.js';
 
@@ -101,6 +102,7 @@ export class ProcessIsolates implements IsolatePool {
       execArgv: [...options, `--max-old-space-size=${this.options.isolation.memoryMb}`],
       serialization: 'advanced',
     });
+    lower(forked, this.options.isolation.nice);
     const isolate: Isolate = { process: forked, task: undefined, idle: undefined };
     this.#isolates.add(isolate);
     let failure: Error | undefined;
@@ -133,5 +135,14 @@ export class ProcessIsolates implements IsolatePool {
     isolate.task?.reject(crashOf(this.options, reason));
     isolate.task = undefined;
     this.#next();
+  }
+}
+
+/** Before it has threads of its own, which keep what they were made with. */
+function lower({ pid }: ChildProcess, nice: number): void {
+  try {
+    if (pid !== undefined && nice > getPriority(pid)) setPriority(pid, nice);
+  } catch {
+    // It is gone already, which its exit tells, or the system does not allow it.
   }
 }

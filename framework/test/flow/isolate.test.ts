@@ -1,4 +1,5 @@
 import { expect } from 'chai';
+import { getPriority } from 'node:os';
 import { threadId } from 'node:worker_threads';
 import {
   AttemptTimeout,
@@ -69,6 +70,7 @@ describe('isolate', () => {
         if (kind === 'thread') expect(pid).to.equal(process.pid);
         else expect(pid).to.not.equal(process.pid);
         expect(`${pid}/${thread}`).to.not.equal(`${process.pid}/${threadId}`);
+        if (kind === 'process') expect(getPriority(pid)).to.equal(10);
         const line = await stage.signals.first(
           ({ what, detail }) => what === 'logged' && (detail as { msg: string }).msg === `at work on ${id}`,
         );
@@ -218,6 +220,8 @@ describe('isolate', () => {
         ['worker', /isolate of @Job.* is "worker"\. Use "thread" or "process"/],
         [{ in: 'thread', memory: 5 }, /unknown option "memory"/],
         [{ in: 'thread', memoryMb: 1 }, /memoryMb of isolate .* is 1/],
+        [{ in: 'thread', nice: 5 }, /isolate of @Job.* has the option "nice"\. Only a process/],
+        [{ in: 'process', nice: -1 }, /nice of isolate .* is -1/],
         [{ in: 'thread', module: 'here' }, /module of isolate .* is "here"\. .*import\.meta\.url/],
       ];
       for (const [isolate, expected] of faults) {
