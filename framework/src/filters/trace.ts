@@ -86,12 +86,13 @@ function traceAttempt(
     `process ${attempt.contract.name}`,
     {
       kind: SpanKind.CONSUMER,
-      attributes: processAttributes(attempt),
+      attributes: sourceAttributes(attempt),
       startTime: attempt.startedAt,
       ...(before && { links: [before] }),
     },
     sent,
   );
+  if (span.isRecording()) span.setAttributes(jobAttributes(attempt));
   attempt.span = span.spanContext();
   const end = (outcome: Outcome): void => {
     describeOutcome(span, outcome);
@@ -125,18 +126,25 @@ function sendAttributes({ id, contract, message, pack }: Sending): Attributes {
   };
 }
 
-function processAttributes({ contract, job, message }: Attempt): Attributes {
+/** What a sampler may decide by: where the job comes from and what it is. */
+function sourceAttributes({ contract, message }: Attempt): Attributes {
   return {
     'messaging.system': 'rabbitmq',
     'messaging.operation.type': 'process',
     'messaging.operation.name': 'process',
     'messaging.destination.name': destination(message.exchange, message.routingKey, message.queue),
+    'jobrail.contract': contract.name,
+    'jobrail.queue': contract.queue.name,
+  };
+}
+
+/** What only a span that is recorded needs: the SDK checks and copies those of the start twice more. */
+function jobAttributes({ job, message }: Attempt): Attributes {
+  return {
     'messaging.rabbitmq.destination.routing_key': message.routingKey,
     'messaging.message.id': job.id,
     'messaging.message.conversation_id': job.rootId,
     'messaging.message.body.size': message.body.length,
-    'jobrail.contract': contract.name,
-    'jobrail.queue': contract.queue.name,
     'jobrail.attempt': job.attempt,
     'jobrail.priority': job.priority,
   };
