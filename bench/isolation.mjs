@@ -94,7 +94,7 @@ const model = await connect(url);
 const channel = await model.createChannel();
 for (const queue of ['quick', 'spin-thread', 'spin-process', 'spin-service'])
   for (const q of [queue, `${queue}.dead`, `${queue}.suspects`]) await channel.deleteQueue(`${prefix}.${q}`);
-for (const q of ['unroutable', 'events']) await channel.deleteQueue(`${prefix}.${q}`);
+for (const q of ['unroutable', 'events', 'control']) await channel.deleteQueue(`${prefix}.${q}`);
 for (const e of ['jobs', 'dead', 'delay.deliver', 'unroutable', 'control'])
   await channel.deleteExchange(`${prefix}.${e}`);
 await model.close();
