@@ -35,8 +35,7 @@ export async function runForeign(command, program, task, clock) {
     if (line === 'begin') since = clock(String(child.pid));
     else if (line === 'end') measured = since();
     if (line.startsWith('[')) took = JSON.parse(line);
-    // It may have ended when it is done.
-    if (line === 'end' || line === 'done') rssMb = Math.max(rssMb ?? 0, peakRssMb(String(child.pid)));
+    if (line === 'end' || line === 'done') rssMb = peakRssMb(String(child.pid));
     if (line === 'done' || (line === 'end' && task.mode === 'drain')) break;
   }
   try {

@@ -12,8 +12,8 @@ const packed = [['jobrail', 'events off, pack 100'], ['jobrail', 'default, pack 
 
 /** Jobs of a drain at concurrency 1, 10 and more, so many that each lasts a second or more; the first third warms up. */
 const drains = {
-  amqplib: [4_000, 45_000, 90_000], 'jobrail, events off': [4_000, 45_000, 90_000], 'jobrail, default': [20_000, 60_000, 90_000],
-  golevelup: [4_000, 18_000, 60_000], rascal: [4_000, 18_000, 60_000], 'rabbitmq-client': [4_000, 18_000, 60_000], bullmq: [4_000, 18_000, 30_000],
+  amqplib: [3_000, 30_000, 90_000], 'jobrail, events off': [3_000, 30_000, 90_000], 'jobrail, default': [20_000, 60_000, 90_000],
+  golevelup: [3_000, 15_000, 60_000], rascal: [3_000, 15_000, 60_000], 'rabbitmq-client': [3_000, 15_000, 60_000], bullmq: [3_000, 15_000, 30_000],
   'graphile-worker': [3_000, 6_000, 6_000], 'pg-boss': [1_500, 7_500, 15_000], celery: [2_000, 4_000, 6_000], sidekiq: [4_000, 12_000, 12_000],
 }; // prettier-ignore
 const bulks = { rascal: 9_000, celery: 3_000 };
@@ -30,7 +30,7 @@ const ofFullRuns = features.slice(4, 8);
 
 /** Nobody of these comes near to being the best peer at drains. */
 const slow = ['bullmq', 'graphile-worker', 'pg-boss', 'celery', 'sidekiq'];
-const drainSeconds = { 1: 5.5, 10: 8, 100: 7, 250: 6.5, 1_000: 6.5 };
+const drainSeconds = { 1: 5.5, 10: 7, 100: 7, 250: 6.5, 1_000: 6.5 };
 
 /**
  * Of each mode the tasks of one round, in the order they are run. `part` of the rounds are enough for what no bar is about;

@@ -74,12 +74,14 @@ def send_at_rate():
 if mode == "fill":
     send(jobs, payload)
     tell("done")
+    time.sleep(10)  # it is looked at, and ended
 elif mode.startswith("enqueue"):
     send(task["warmUp"], payload)
     tell("begin")
     send(jobs - (task["warmUp"] if "bulk" in mode else 0), payload)
     tell("end")
     tell("done")
+    time.sleep(10)
 else:
     if mode == "latency":
         worker_ready.connect(lambda **_: threading.Thread(target=send_at_rate).start(), weak=False)

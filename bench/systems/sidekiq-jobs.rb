@@ -72,3 +72,4 @@ else
   puts JSON.generate(TIMES.drop(WARM_UP)) if MODE == "latency"
 end
 puts "done"
+sleep 10 # it is looked at, and ended
