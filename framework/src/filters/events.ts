@@ -1,8 +1,8 @@
 import { type Clock, systemClock } from '../base/clock.js';
 import { redact } from '../base/redact.js';
-import { enqueuedAtOf, header } from '../model/envelope.js';
+import { enqueuedAtOf } from '../model/envelope.js';
 import { cut } from '../model/error-facts.js';
-import { jobFacts } from '../model/event-facts.js';
+import { jobFacts, replaysOf } from '../model/event-facts.js';
 import type { Attempt, Filter } from '../model/filter.js';
 import { readPack } from '../model/pack.js';
 import { recordedPayload } from '../model/recorded-payload.js';
@@ -55,14 +55,14 @@ export function eventsFilter(sink: EventSink, clock: Clock = systemClock): Filte
 }
 
 function subject({ job, contract, message }: Attempt, at: number) {
-  const replays = message.properties.headers[header.replays];
+  const replays = replaysOf(message.properties);
   return {
     job: job.id,
     contract: contract.name,
     queue: contract.queue.name,
     attempt: job.attempt,
     at,
-    ...(typeof replays === 'number' && { replays }),
+    ...(replays !== undefined && { replays }),
   };
 }
 

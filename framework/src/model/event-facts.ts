@@ -17,6 +17,11 @@ export function jobFacts(properties: MessageProperties, enqueuedAt: number): Job
   };
 }
 
+/** How often a job was sent again from the dead letters, where it was. */
+export function replaysOf({ headers }: MessageProperties): number | undefined {
+  return as('number', headers[header.replays]);
+}
+
 interface Kinds {
   number: number;
   string: string;

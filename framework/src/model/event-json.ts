@@ -56,9 +56,9 @@ export class EventWriter {
       inQuotes(job) +
       this.#of.get(contract, queue, attempt) +
       this.#at.get(at, startedAt) +
-      (replays === undefined ? '' : `,"replays":${replays}`) +
+      number('replays', replays) +
       (facts ? this.#facts(facts) : '') +
-      (resultBytes === 0 ? ',"resultBytes":0}' : `,"resultBytes":${resultBytes}}`)
+      `,"resultBytes":${resultBytes}}`
     );
   }
 

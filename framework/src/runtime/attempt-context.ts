@@ -2,11 +2,11 @@ import { JobContext, type JobLog } from '../model/job-context.js';
 import type { Contract, InputOf } from '../model/contract.js';
 import type { EnqueueOptions, EnqueuedJob } from '../model/enqueue-options.js';
 import { type Envelope, userHeaders } from '../model/envelope.js';
-import type { Attempt } from '../model/filter.js';
+import type { Attempt, Filter } from '../model/filter.js';
 import type { MessageHeaders } from '../model/message.js';
 import type { JobPublisher } from './job-publisher.js';
 
-type LogLevel = 'info' | 'warn' | 'error';
+type LogLevel = Parameters<NonNullable<Filter['log']>>[1];
 
 /** What a context needs of its service; shared by all attempts of a handler. */
 export interface ContextSources {
@@ -14,8 +14,8 @@ export interface ContextSources {
   readonly publisher: JobPublisher;
   readonly log: { child(bindings: object): JobLog };
   /** What filters hear of; undefined where none wants to. */
-  readonly onProgress: ((attempt: Attempt, fraction: number, note: string | undefined) => void) | undefined;
-  readonly onLog: ((attempt: Attempt, level: LogLevel, message: string) => void) | undefined;
+  readonly onProgress: Filter['progress'];
+  readonly onLog: Filter['log'];
 }
 
 /** The job of one attempt. What few handlers touch (signal, log, headers) is made when it is first asked for. */
@@ -29,7 +29,7 @@ export class AttemptContext extends JobContext {
   /** Why the attempt was told to stop. */
   abortReason: Error | undefined;
   /** As filters know it. */
-  running: Attempt | undefined;
+  running!: Attempt;
 
   readonly #envelope: Envelope;
   readonly #headers: MessageHeaders;
@@ -80,15 +80,13 @@ export class AttemptContext extends JobContext {
     if (!this.#log) {
       const log = this.#sources.log.child({ job: this.id, contract: this.contract, attempt: this.attempt });
       const { onLog } = this.#sources;
-      const { running } = this;
-      this.#log = onLog && running ? tee(log, (level, message) => onLog(running, level, message)) : log;
+      this.#log = onLog ? tee(log, (level, message) => onLog(this.running, level, message)) : log;
     }
     return this.#log;
   }
 
   progress(fraction: number, note?: string): void {
-    const { running } = this;
-    if (running) this.#sources.onProgress?.(running, fraction > 0 ? Math.min(1, fraction) : 0, note);
+    this.#sources.onProgress?.(this.running, fraction > 0 ? Math.min(1, fraction) : 0, note);
   }
 
   enqueue<C extends Contract>(

@@ -1,10 +1,9 @@
 import { type Clock, pause } from '../base/clock.js';
 import { PublishError } from '../base/errors.js';
-import { uuidv7 } from '../base/uuidv7.js';
 import { type DeadLetter, readDeadLetter, replayProperties } from '../model/dead-letter.js';
-import { copyUnread, header } from '../model/envelope.js';
+import { header } from '../model/envelope.js';
 import type { MessageProperties } from '../model/message.js';
-import { isPack, writePack } from '../model/pack.js';
+import { isPack } from '../model/pack.js';
 import { deadQueue, jobsExchange } from '../model/topology.js';
 import type { Broker, Delivery } from '../ports/broker.js';
 import type { EventSink } from '../ports/event-sink.js';
@@ -127,16 +126,16 @@ export class DeadLetters {
   }
 
   /** A pack of which some jobs were acted on lives on as one of the others. @param onKept gets the id of its message. */
-  async #keepRest(queue: string, { message, jobs, left }: Pack, onKept: (id: string) => void): Promise<void> {
+  async #keepRest(queue: string, pack: Pack, onKept: (id: string) => void): Promise<void> {
+    const { message, jobs, left } = pack;
     if (left === 0 || left === jobs.length) return;
     const { broker, clock } = this.options;
     const { reason, deadAt } = readDeadLetter(message, queue);
     const rest = jobs.filter(({ settled }) => !settled);
-    const messageId = uuidv7(clock.now());
     const changes = { [header.deadReason]: reason, ...(deadAt !== undefined && { [header.deadAt]: deadAt }) };
-    const properties = { ...copyUnread(message, changes), messageId };
-    onKept(messageId);
-    await broker.publish({ exchange: '', routingKey: this.#name(queue), body: writePack(rest), properties });
+    const { body, properties } = pack.part(rest, changes, clock.now());
+    onKept(properties.messageId);
+    await broker.publish({ exchange: '', routingKey: this.#name(queue), body, properties });
     rest.forEach((job) => job.ack());
   }
 

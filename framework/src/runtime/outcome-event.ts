@@ -1,11 +1,9 @@
 import { redact } from '../base/redact.js';
-import { header } from '../model/envelope.js';
 import { cut, errorFacts } from '../model/error-facts.js';
-import { jobFacts } from '../model/event-facts.js';
+import { jobFacts, replaysOf } from '../model/event-facts.js';
 import type { Contract } from '../model/contract.js';
 import type { OutcomeEvent } from '../model/event.js';
 import { mostRecordedBytes } from '../model/recorded-payload.js';
-import type { Delivery } from '../ports/broker.js';
 import type { EndedAttempt, HeldJob } from './held-job.js';
 
 /** The event that tells how an attempt ended. @param nextAt when the next one is due, where one follows. */
@@ -21,7 +19,7 @@ export function outcomeEvent(job: HeldJob, ended: EndedAttempt, at: number, next
     attempt: envelope.attempt,
     at,
     startedAt,
-    replays: replaysOf(delivery),
+    replays: replaysOf(delivery.properties),
     facts: announced ? undefined : jobFacts(delivery.properties, envelope.enqueuedAt),
   };
   switch (outcome.kind) {
@@ -48,7 +46,7 @@ export function outcomeEvent(job: HeldJob, ended: EndedAttempt, at: number, next
   }
 }
 
-/** Made in one piece: it is the event of nearly every job. */
+/** Made in one piece, because to spread what all events have copies it: it is the event of nearly every job. */
 function completedEvent(
   { envelope, executor, delivery }: HeldJob,
   { startedAt, announced }: EndedAttempt,
@@ -65,16 +63,11 @@ function completedEvent(
     attempt: envelope.attempt,
     at,
     startedAt,
-    replays: replaysOf(delivery),
+    replays: replaysOf(delivery.properties),
     facts: announced ? undefined : jobFacts(delivery.properties, envelope.enqueuedAt),
     resultBytes,
     result: isRecorded(contract, resultBytes) ? given : undefined,
   };
-}
-
-function replaysOf({ properties }: Delivery): number | undefined {
-  const replays = properties.headers[header.replays];
-  return typeof replays === 'number' ? replays : undefined;
 }
 
 /** The result itself only where its contract says that somebody may want it. */

@@ -1,5 +1,7 @@
-import { type PackedJob, readPack } from '../model/pack.js';
-import type { MessageProperties } from '../model/message.js';
+import { uuidv7 } from '../base/uuidv7.js';
+import { copyUnread } from '../model/envelope.js';
+import { type PackedJob, readPack, writePack } from '../model/pack.js';
+import type { MessageHeaders, MessageProperties } from '../model/message.js';
 import type { Delivery } from '../ports/broker.js';
 
 /**
@@ -34,6 +36,12 @@ export class Pack {
   /** Jobs that are not settled. */
   get left(): number {
     return this.#left;
+  }
+
+  /** Some of its jobs as a message of their own. @param changes of its headers. */
+  part(jobs: readonly PackedDelivery[], changes: MessageHeaders, now: number) {
+    const properties = { ...copyUnread(this.message, changes), messageId: uuidv7(now) };
+    return { body: writePack(jobs), properties };
   }
 
   /** Of one of its jobs, once. */

@@ -1,7 +1,6 @@
 import { type Clock, pause } from '../base/clock.js';
 import { ContractError, toError } from '../base/errors.js';
 import { redactError } from '../base/redact.js';
-import { uuidv7 } from '../base/uuidv7.js';
 import type { Queue } from '../model/contract.js';
 import {
   copyProperties,
@@ -15,7 +14,6 @@ import type { MessageHeaders, MessageProperties } from '../model/message.js';
 import type { JobLog } from '../model/job-context.js';
 import { errorFacts } from '../model/error-facts.js';
 import type { DeadReason } from '../model/outcome.js';
-import { writePack } from '../model/pack.js';
 import { recordedPayload } from '../model/recorded-payload.js';
 import type { Delivery } from '../ports/broker.js';
 import type { EventSink } from '../ports/event-sink.js';
@@ -175,12 +173,8 @@ export class Settler {
 
   /** Sends some jobs of a pack in one of their own, at the end of their queue, with the count of failed deliveries. */
   #repack(job: HeldJob, some: readonly PackedDelivery[], failed: number): Promise<boolean> {
-    const body = writePack(some);
-    const { message } = some[0]!.pack;
-    const properties = {
-      ...copyUnread(message, failed > 0 ? { [header.deliveries]: failed } : {}),
-      messageId: uuidv7(this.options.clock.now()),
-    };
+    const counted: MessageHeaders = failed > 0 ? { [header.deliveries]: failed } : {};
+    const { body, properties } = some[0]!.pack.part(some, counted, this.options.clock.now());
     const { contract } = job.executor.handler;
     const to = { contract, priority: job.priority, dueAt: job.envelope.dueAt };
     return this.#confirmThenAck({ delivery: some[0]! }, () =>
