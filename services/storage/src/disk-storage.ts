@@ -1,5 +1,5 @@
 import { randomUUID } from 'node:crypto';
-import { constants, createWriteStream, type Stats } from 'node:fs';
+import { constants, type Stats } from 'node:fs';
 import { lstat, mkdir, open, readdir, realpath, rename, rm, stat, unlink } from 'node:fs/promises';
 import { basename, dirname, join, resolve, sep } from 'node:path';
 import type { Readable } from 'node:stream';
@@ -42,7 +42,9 @@ export class DiskStorage extends Storage {
       const incomingPath = await makeFolder(root, [incomingFolder], key);
       await this.#sweep(incomingPath);
       incoming = join(incomingPath, randomUUID());
-      await pipeline(source.chunks(), createWriteStream(incoming, { flags: 'wx', flush: true }));
+      // Opened before anything is read: a stream that opens by itself may do so after the removal below.
+      const file = await open(incoming, 'wx');
+      await pipeline(source.chunks(), file.createWriteStream({ flush: true }));
       // Folders are made only now, so that a source that fails leaves not even those.
       await place(incoming, root, key);
       return { key, bytes: source.bytes };

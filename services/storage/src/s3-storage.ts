@@ -1,5 +1,4 @@
-import { createWriteStream } from 'node:fs';
-import { mkdtemp, rm } from 'node:fs/promises';
+import { mkdtemp, open, rm } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { basename, join } from 'node:path';
 import { Readable } from 'node:stream';
@@ -75,7 +74,8 @@ export class S3Storage extends Storage {
     const dispose = () => rm(folder, { recursive: true, force: true });
     try {
       const path = join(folder, basename(key));
-      await pipeline(content, createWriteStream(path, { flags: 'wx' }));
+      const file = await open(path, 'wx');
+      await pipeline(content, file.createWriteStream());
       return { path, dispose };
     } catch (error) {
       content.destroy();
