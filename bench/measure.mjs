@@ -38,7 +38,8 @@ async function here() {
 
 /** Jobs that run, or are sent, before it counts: everybody connects, starts and compiles meanwhile. */
 function warmUpOf(what) {
-  if (what === 'latency') return task.warmUp ?? 2_000;
+  if (task.warmUp) return task.warmUp;
+  if (what === 'latency') return 2_000;
   if (what === 'lateness') return 60;
   if (what === 'enqueue one by one') return 50;
   return Math.ceil(jobs / 3);
@@ -77,6 +78,27 @@ function modes() {
       while (last === undefined ? now() - startedAt < 10_000 : now() - last < 1_000) await pause(50);
       const { user, system: kernel } = process.cpuUsage();
       return { marks, cpu: (user + kernel) / 1e6 };
+    },
+    /** What one process can enqueue and run at the same time: after each job that ran the next is sent, 500 are under way. */
+    async capacity() {
+      const sending = [];
+      const more = () => {
+        for (; sending.length < jobs && sending.length - done < 500;) sending.push(opened.one(payload));
+      };
+      let done = 0;
+      let since;
+      let all;
+      const finished = new Promise((resolve) => (all = resolve));
+      await opened.start(concurrency, async () => {
+        done++;
+        if (done === warmUp) since = clock();
+        else if (done === jobs) all(since(jobs - warmUp));
+        else more();
+      });
+      more();
+      const result = await finished;
+      await Promise.all(sending);
+      return result;
     },
     latency() {
       const took = [];

@@ -10,11 +10,14 @@ const ours = [['jobrail', 'events off'], ['jobrail', 'default']]; // prettier-ig
 /** Several jobs to a message; nobody else has that. */
 const packed = [['jobrail', 'events off, pack 100'], ['jobrail', 'default, pack 100']]; // prettier-ignore
 
-/** Jobs of a drain at concurrency 1, 10 and more, so many that each lasts a second or more; the first third warms up. */
+/**
+ * Jobs of a drain at concurrency 1, 10 and more, so many that each lasts a second or more. The first third warms up; at concurrency 1,
+ * where few jobs run a second, the first half, or code would be compiled while it counts.
+ */
 const drains = {
-  amqplib: [3_000, 30_000, 90_000], 'jobrail, events off': [3_000, 30_000, 90_000], 'jobrail, default': [20_000, 60_000, 90_000],
-  golevelup: [3_000, 15_000, 60_000], rascal: [3_000, 15_000, 60_000], 'rabbitmq-client': [3_000, 15_000, 60_000], bullmq: [3_000, 15_000, 30_000],
-  'graphile-worker': [3_000, 6_000, 6_000], 'pg-boss': [1_500, 7_500, 15_000], celery: [2_000, 4_000, 6_000], sidekiq: [4_000, 12_000, 12_000],
+  amqplib: [12_000, 30_000, 90_000], 'jobrail, events off': [12_000, 30_000, 90_000], 'jobrail, default': [20_000, 60_000, 90_000],
+  golevelup: [10_000, 15_000, 60_000], rascal: [10_000, 15_000, 60_000], 'rabbitmq-client': [10_000, 15_000, 60_000], bullmq: [10_000, 15_000, 30_000],
+  'graphile-worker': [6_000, 6_000, 6_000], 'pg-boss': [3_000, 7_500, 15_000], celery: [2_000, 4_000, 6_000], sidekiq: [4_000, 12_000, 12_000],
 }; // prettier-ignore
 const bulks = { rascal: 9_000, celery: 3_000 };
 
@@ -30,7 +33,7 @@ const ofFullRuns = features.slice(4, 8);
 
 /** Nobody of these comes near to being the best peer at drains. */
 const slow = ['bullmq', 'graphile-worker', 'pg-boss', 'celery', 'sidekiq'];
-const drainSeconds = { 1: 5.5, 10: 7, 100: 7, 250: 6.5, 1_000: 6.5 };
+const drainSeconds = { 1: 13, 10: 7, 100: 7, 250: 6.5, 1_000: 6.5 };
 
 /**
  * Of each mode the tasks of one round, in the order they are run. `part` of the rounds are enough for what no bar is about;
@@ -50,10 +53,15 @@ export function plan({ quick }) {
         concurrency === 100
           ? slow.includes(system)
           : isPeer(system) || (concurrency > 100 && variant === 'plain');
+      const count =
+        concurrency === 1
+          ? Math.round((quick ? 1 / 12 : 1) * jobs[0])
+          : Math.round(size * jobs[concurrency === 10 ? 1 : 2]);
       return {
         mode: 'drain',
         concurrency,
-        jobs: Math.round(size * jobs[concurrency === 1 ? 0 : concurrency === 10 ? 1 : 2]),
+        jobs: count,
+        ...(concurrency === 1 && { warmUp: Math.ceil(count / 2) }),
         part: seldom ? 1 / 3 : 1,
         about: quick ? 3.4 : drainSeconds[concurrency],
       };
@@ -69,12 +77,15 @@ export function plan({ quick }) {
       ...some(quick ? [] : packed, () => ({ mode: 'enqueue bulk', jobs: 400_000, part: 2 / 3, about: 5 })),
     ],
     latency: some([bare[0], ...ours, ...peers], (system) => ({
-      mode: 'latency', rate: 100, jobs: quick ? 100 : 600, ...(quick && { warmUp: 400 }), part: system === 'bullmq' ? 1 : partOf(system),
-      about: (quick ? 2.2 : 9) + (system === 'graphile-worker' ? 7 : 0),
+      mode: 'latency', rate: 100, jobs: quick ? 100 : 1_500, ...(quick && { warmUp: 400 }), part: system === 'bullmq' ? 1 : partOf(system),
+      about: (quick ? 2.2 : 18) + (system === 'graphile-worker' ? 7 : 0),
     })),
-    load: (quick ? [0.5] : [0.1, 0.3, 0.5, 0.7, 0.9]).flatMap((load) =>
-      some([bare[0], ...ours], () => ({ mode: 'latency', load, seconds: quick ? 1.5 : 2, part: 1 / 3, about: quick ? 3.2 : 4.5 })),
-    ),
+    load: [
+      ...some([bare[0], ...ours], () => ({ mode: 'capacity', jobs: quick ? 10_000 : 60_000, part: 2 / 3, about: quick ? 2.5 : 6 })),
+      ...(quick ? [0.5] : [0.1, 0.3, 0.5, 0.7, 0.9]).flatMap((load) =>
+        some([bare[0], ...ours], () => ({ mode: 'latency', load, seconds: quick ? 1.5 : 3, part: 1 / 3, about: quick ? 3.2 : 5.5 })),
+      ),
+    ],
     // The rate 0 is for all at once.
     lateness: (quick ? [0, 1_000] : [0, 100, 1_000]).flatMap((rate) =>
       some([['jobrail', 'default'], ['bullmq', '']], (system) => ({

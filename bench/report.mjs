@@ -51,7 +51,7 @@ export function fromJson(text) {
 }
 
 const order = [
-  'drain', 'enqueue one by one', 'enqueue bulk', 'latency', 'lateness', 'scale-out', 'feature', 'feature enqueue', 'enqueue lanes',
+  'drain', 'enqueue one by one', 'enqueue bulk', 'capacity', 'latency', 'lateness', 'scale-out', 'feature', 'feature enqueue', 'enqueue lanes',
   'urgent', 'backlog',
 ]; // prettier-ignore
 
@@ -156,6 +156,7 @@ function sectionOf({ mode, concurrency, load, processes, dueRate, waiting, handl
     return `Lateness of delayed jobs, ${dueRate === 0 ? '1,000 enqueued at once' : `${whole(dueRate)} enqueued, and due, a second`}, delays 0.1–5 s`;
   if (mode === 'scale-out')
     return `Scale-out, ${processes} worker process${processes > 1 ? 'es' : ''}, concurrency ${concurrency} each`;
+  if (mode === 'capacity') return 'Capacity: enqueued one by one, 500 under way, and run by one process';
   if (mode === 'enqueue lanes') return 'Enqueue bulk, to one plain queue and to three lanes in turn';
   if (mode === 'urgent')
     return `From confirm to start of an urgent job behind ${waiting.toLocaleString('en-US')} others, concurrency ${concurrency}, handlers of ${handlerMs} ms`;

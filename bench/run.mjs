@@ -175,20 +175,13 @@ function fillOf(task) {
   return { ...task, ...by, ...lanes, mode: 'fill', keep: true };
 }
 
-/** Jobs a second that one process can enqueue and drain at the same time, from what was measured before. */
-function capacity({ system, variant }, measured) {
-  const of = (mode) =>
-    [...earlier, ...measured]
-      .filter(
-        (row) =>
-          row.system === system &&
-          row.variant === variant &&
-          row.mode === mode &&
-          (row.concurrency ?? 100) === 100,
-      )
-      .map(({ rate }) => rate);
-  const [enqueue, drain] = [of('enqueue bulk'), of('drain')];
-  return enqueue.length && drain.length ? 1 / (1 / median(enqueue) + 1 / median(drain)) : 8_000;
+/** Jobs a second, as measured before. */
+function capacity(task, measured) {
+  const rates = [...earlier, ...measured]
+    .filter((row) => row.mode === 'capacity' && row.system === task.system && row.variant === task.variant)
+    .map(({ rate }) => rate);
+  if (rates.length === 0) throw new Error('its capacity was not measured');
+  return median(rates);
 }
 
 /** Several processes drain one queue; they begin at the same time, and the first third warms up. */

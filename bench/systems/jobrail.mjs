@@ -153,7 +153,7 @@ async function trace(ratio) {
   const port = await new Promise((resolve) => collector.stdout.once('data', (data) => resolve(Number(data))));
   const exporter = new OTLPTraceExporter({ url: `http://127.0.0.1:${port}/v1/traces` });
   const provider = new NodeTracerProvider({
-    sampler: new TraceIdRatioBasedSampler(ratio),
+    ...(ratio < 1 && { sampler: new TraceIdRatioBasedSampler(ratio) }),
     spanProcessors: [new BatchSpanProcessor(exporter)],
   });
   provider.register();
