@@ -83,7 +83,7 @@ export function plan({ quick }) {
     load: [
       ...some([bare[0], ...ours], () => ({ mode: 'capacity', jobs: quick ? 10_000 : 60_000, part: 2 / 3, about: quick ? 2.5 : 6 })),
       ...(quick ? [0.5] : [0.1, 0.3, 0.5, 0.7, 0.9]).flatMap((load) =>
-        some([bare[0], ...ours], () => ({ mode: 'latency', load, seconds: quick ? 1.5 : 3, part: 1 / 3, about: quick ? 3.2 : 5.5 })),
+        some([bare[0], ...ours], () => ({ mode: 'latency', load, seconds: quick ? 1.5 : 3, warmUp: quick ? 2_000 : 10_000, part: 1 / 3, about: quick ? 3.2 : 9 })),
       ),
     ],
     // The rate 0 is for all at once.
