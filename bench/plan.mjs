@@ -11,11 +11,11 @@ const ours = [['jobrail', 'events off'], ['jobrail', 'default']]; // prettier-ig
 const packed = [['jobrail', 'events off, pack 100'], ['jobrail', 'default, pack 100']]; // prettier-ignore
 
 /**
- * Jobs of a drain at concurrency 1, 10 and more, so many that each lasts a second or more. The first third warms up; at concurrency 1,
- * where few jobs run a second, the first half, or code would be compiled while it counts.
+ * Jobs of a drain at concurrency 1, 10 and more, so many that each lasts a second or more. The first third warms up; at concurrency 1
+ * and 10, where fewer jobs run a second, the first half, or code would be compiled while it counts.
  */
 const drains = {
-  amqplib: [12_000, 30_000, 90_000], 'jobrail, events off': [12_000, 30_000, 90_000], 'jobrail, default': [20_000, 60_000, 90_000],
+  amqplib: [12_000, 60_000, 90_000], 'jobrail, events off': [12_000, 60_000, 90_000], 'jobrail, default': [20_000, 60_000, 90_000],
   golevelup: [10_000, 15_000, 60_000], rascal: [10_000, 15_000, 60_000], 'rabbitmq-client': [10_000, 15_000, 60_000], bullmq: [10_000, 15_000, 30_000],
   'graphile-worker': [6_000, 6_000, 6_000], 'pg-boss': [3_000, 7_500, 15_000], celery: [2_000, 4_000, 6_000], sidekiq: [4_000, 12_000, 12_000],
 }; // prettier-ignore
@@ -33,7 +33,7 @@ const ofFullRuns = features.slice(4, 8);
 
 /** Nobody of these comes near to being the best peer at drains. */
 const slow = ['bullmq', 'graphile-worker', 'pg-boss', 'celery', 'sidekiq'];
-const drainSeconds = { 1: 13, 10: 7, 100: 7, 250: 6.5, 1_000: 6.5 };
+const drainSeconds = { 1: 12, 10: 10, 100: 7, 250: 6.5, 1_000: 6.5 };
 
 /**
  * Of each mode the tasks of one round, in the order they are run. `part` of the rounds are enough for what no bar is about;
@@ -61,7 +61,7 @@ export function plan({ quick }) {
         mode: 'drain',
         concurrency,
         jobs: count,
-        ...(concurrency === 1 && { warmUp: Math.ceil(count / 2) }),
+        ...(concurrency <= 10 && { warmUp: Math.ceil(count / 2) }),
         part: seldom ? 1 / 3 : 1,
         about: quick ? 3.4 : drainSeconds[concurrency],
       };
