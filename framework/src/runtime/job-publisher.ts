@@ -67,6 +67,8 @@ export class JobPublisher {
   readonly #declaredAgain = new Map<string, Promise<void>>();
   /** Contracts whose queue is known to exist. */
   readonly #ready = new Set<string>();
+  /** Names of the lanes that jobs went to, by priority. */
+  readonly #lanes = new WeakMap<Queue, string[]>();
   /** Levels and digits of the delay net that are known to exist. */
   readonly #delayParts = new Set<string>();
   readonly #delaysBeingDeclared = new Map<string, Promise<void>>();
@@ -127,7 +129,7 @@ export class JobPublisher {
     const id = plan.id ?? uuidv7(now);
     const properties = this.#properties(contract, id, plan, now, parent);
     // A delayed job gets its way through the net when it is sent.
-    const message = { ...this.#lane(contract, plan.priority), body, properties };
+    const message = { exchange: '', routingKey: this.#lane(contract, plan.priority), body, properties };
     return { contract, id, message, parent: parent?.job };
   }
 
@@ -157,7 +159,8 @@ export class JobPublisher {
     const id = uuidv7(now);
     const { correlationId: _, ...properties } = this.#properties(contract, id, plan, now);
     const message = {
-      ...this.#lane(contract, plan.priority),
+      exchange: '',
+      routingKey: this.#lane(contract, plan.priority),
       body: jobs.close(),
       properties: { ...properties, contentEncoding: packEncoding },
     };
@@ -170,7 +173,8 @@ export class JobPublisher {
 
   /** Sends a copy of a job to its queue, through the delay net when it is due later. */
   copy(to: Destination, body: Buffer, properties: MessageProperties): Promise<void> {
-    return this.#publish(to, { ...this.#lane(to.contract, to.priority), body, properties });
+    const routingKey = this.#lane(to.contract, to.priority);
+    return this.#publish(to, { exchange: '', routingKey, body, properties });
   }
 
   /** Sends a copy of a job to the dead letters of a queue. */
@@ -280,9 +284,14 @@ export class JobPublisher {
     return declared;
   }
 
-  /** By the default exchange: a topic exchange costs the broker as much as all else it does to a job (decision 20). */
-  #lane(contract: Contract, priority: number): { exchange: string; routingKey: string } {
-    return { exchange: '', routingKey: laneQueue(this.#options.prefix, contract.queue, priority) };
+  /**
+   * The routing key of a job, for the default exchange: a topic exchange costs the broker as much as all else it does to a
+   * job (decision 20).
+   */
+  #lane({ queue }: Contract, priority: number): string {
+    let lanes = this.#lanes.get(queue);
+    if (!lanes) this.#lanes.set(queue, (lanes = []));
+    return (lanes[priority] ??= laneQueue(this.#options.prefix, queue, priority));
   }
 
   #properties(
@@ -292,7 +301,7 @@ export class JobPublisher {
     now: number,
     parent?: Parent,
   ): MessageProperties {
-    const headers: MessageHeaders = { ...plan.headers };
+    const headers: MessageHeaders = plan.headers ? { ...plan.headers } : {};
     // The time stands in an id that Jobrail made.
     if (plan.id !== undefined) headers[header.enqueuedAt] = now;
     if (plan.dueAt !== undefined) headers[header.dueAt] = plan.dueAt;
@@ -301,7 +310,7 @@ export class JobPublisher {
       headers[header.causation] = parent.job.id;
       headers[header.hops] = nextHop(contract, parent);
     }
-    return {
+    const properties: MessageProperties = {
       messageId: id,
       type: contract.name,
       correlationId: parent?.job.rootId ?? id,
@@ -309,9 +318,10 @@ export class JobPublisher {
       contentType: 'application/json',
       deliveryMode: 2,
       appId: this.#options.app,
-      ...(plan.priority > 0 && { priority: plan.priority }),
       headers,
     };
+    if (plan.priority > 0) properties.priority = plan.priority;
+    return properties;
   }
 
   #refuseTooLarge(contract: Contract, bytes: number): void {
