@@ -41,6 +41,12 @@ const joined = (args.with ?? []).map((file) => fromJson(readFileSync(file, 'utf8
 const earlier = joined.flatMap(({ rows }) => rows);
 const notes = [...new Set(joined.flatMap((run) => run.notes))];
 const tasks = wantedTasks();
+if (args.with) {
+  const named = (of) => [...new Set(tasks.map((task) => task[of]))].join(', ');
+  notes.push(
+    `this run measured ${named('mode')} of ${named('system')}; the rest is from earlier ones (--with)`,
+  );
+}
 const { urls, notes: left, stop } = await bringUp();
 notes.push(...left);
 for (const signal of ['SIGINT', 'SIGTERM'])
